@@ -1,0 +1,1 @@
+"""The data model: frozen dataclasses, the truth in memory (layer 1: standard library, no files)."""

@@ -1,0 +1,212 @@
+"""Geometries in continuous pixel coordinates.
+
+The origin is the top-left corner of the top-left pixel, x runs right and y down, in pixels; the pixel in
+column j covers [j, j + 1). How a source's own convention maps to this one is written beside the line of the
+converter that does it. A geometry may leave its image where the source's does: that is remarked, not mended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import chain
+from math import isfinite
+
+from thyrodata.errors import SchemaError
+
+__all__ = [
+    "Box",
+    "Calipers",
+    "Geometry",
+    "Line",
+    "Mask",
+    "Point",
+    "Polygon",
+    "PolygonPart",
+    "Ring",
+    "Segment",
+]
+
+Point = tuple[float, float]
+"""(x, y) in pixels."""
+
+Ring = tuple[Point, ...]
+"""Three or more points of a closed curve; the edge from the last point to the first is implied."""
+
+Segment = tuple[Point, Point]
+"""The two ends of a straight line."""
+
+MIN_RING = 3
+
+
+def _check_finite(points: Iterable[Point], what: str) -> None:
+    if not all(map(isfinite, chain.from_iterable(points))):
+        raise SchemaError(f"a coordinate of a {what} is not a finite number")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """An axis-aligned rectangle.
+
+    Raises:
+        SchemaError: A number is not finite, or a side is negative.
+    """
+
+    x: float
+    """Left edge."""
+    y: float
+    """Top edge."""
+    width: float
+    height: float
+
+    def __post_init__(self) -> None:
+        _check_finite(((self.x, self.y), (self.width, self.height)), "box")
+        if self.width < 0 or self.height < 0:
+            raise SchemaError(f"a box has a negative side: {self.width} x {self.height} px")
+
+    @property
+    def bbox_xywh_px(self) -> tuple[float, float, float, float]:
+        """Left, top, width, height."""
+        return (self.x, self.y, self.width, self.height)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolygonPart:
+    """One outer curve and the holes in it.
+
+    Raises:
+        SchemaError: A ring has fewer than three points, or a coordinate is not finite.
+    """
+
+    exterior: Ring
+    holes: tuple[Ring, ...] = ()
+
+    def __post_init__(self) -> None:
+        for ring in (self.exterior, *self.holes):
+            if len(ring) < MIN_RING:
+                raise SchemaError(f"a ring of a polygon has {len(ring)} points; an area needs {MIN_RING}")
+            _check_finite(ring, "polygon")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Polygon:
+    """An area bounded by curves, of one or more parts.
+
+    Raises:
+        SchemaError: It has no part.
+    """
+
+    parts: tuple[PolygonPart, ...]
+
+    def __post_init__(self) -> None:
+        if not self.parts:
+            raise SchemaError("a polygon has no part")
+
+    @property
+    def bbox_xywh_px(self) -> tuple[float, float, float, float]:
+        """Left, top, width, height of the exteriors' extent."""
+        return _extent(chain.from_iterable(part.exterior for part in self.parts))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mask:
+    """A raster of the image's own size, as COCO's compressed run-length encoding (column-major).
+
+    ``counts`` is the string that pycocotools calls ``counts``: runs of zeros and ones by turns, zeros first.
+
+    Raises:
+        SchemaError: A side is not positive, or the runs do not sum to height x width.
+    """
+
+    height: int
+    width: int
+    counts: str
+
+    def __post_init__(self) -> None:
+        if self.height <= 0 or self.width <= 0:
+            raise SchemaError(f"a mask has no pixels: {self.height} x {self.width}")
+        if sum(self.runs()) != self.height * self.width:
+            raise SchemaError(f"the runs of a mask do not sum to its {self.height} x {self.width} pixels")
+
+    def runs(self) -> tuple[int, ...]:
+        """Return the run lengths, zeros first, in pixels.
+
+        Each number is six bits a character, five of value and one that says whether another follows, least
+        significant first, sign-extended; from the fourth on they are differences to the run two before
+        (cocoapi, ``maskApi.c``, ``rleFrString``).
+
+        Raises:
+            SchemaError: The string is not such an encoding.
+        """
+        runs: list[int] = []
+        value = shift = 0
+        for code in self.counts.encode("ascii", "replace"):
+            bits = code - 48
+            if not 0 <= bits < 64:  # noqa: PLR2004 -- six bits
+                raise SchemaError("the counts of a mask hold a character outside COCO's encoding")
+            value |= (bits & 0x1F) << shift
+            shift += 5
+            if bits & 0x20:
+                continue
+            if bits & 0x10:
+                value -= 1 << shift
+            if len(runs) > 2:  # noqa: PLR2004 -- the first three runs are not differences
+                value += runs[-2]
+            if value < 0:
+                raise SchemaError("a run of a mask is negative")
+            runs.append(value)
+            value = shift = 0
+        if shift:
+            raise SchemaError("the counts of a mask end inside a number")
+        return tuple(runs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calipers:
+    """The long and the short diameter of a lesion as measured (RECIST 1.1: Eisenhauer, Eur J Cancer 2009).
+
+    Raises:
+        SchemaError: A coordinate is not finite.
+    """
+
+    long: Segment
+    short: Segment | None = None
+
+    def __post_init__(self) -> None:
+        _check_finite(self.long + (self.short or ()), "caliper")
+
+    @property
+    def bbox_xywh_px(self) -> tuple[float, float, float, float]:
+        """Left, top, width, height of the ends' extent."""
+        return _extent(self.long + (self.short or ()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """An open line of two or more points, such as an arrow from its tail to its head. It has no area.
+
+    Raises:
+        SchemaError: It has fewer than two points, or a coordinate is not finite.
+    """
+
+    points: tuple[Point, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.points) < 2:  # noqa: PLR2004 -- a line has two ends
+            raise SchemaError(f"a line has {len(self.points)} points; it needs two")
+        _check_finite(self.points, "line")
+
+    @property
+    def bbox_xywh_px(self) -> tuple[float, float, float, float]:
+        """Left, top, width, height of the points' extent."""
+        return _extent(self.points)
+
+
+Geometry = Box | Polygon | Mask | Calipers | Line
+"""What a finding may be drawn as."""
+
+
+def _extent(points: Iterable[Point]) -> tuple[float, float, float, float]:
+    xs, ys = zip(*points, strict=True)
+    left, top = min(xs), min(ys)
+    return (left, top, max(xs) - left, max(ys) - top)
