@@ -1,0 +1,163 @@
+"""Schema objects as Arrow columns and back, a column at a time rather than an object at a time.
+
+The Arrow type says how a value lies on disk, the dataclass's type hints what it is in memory; both name
+their fields alike. Three mappings are not one to one: a term is the string ``scheme/value``; a tuple of
+points is one list of interleaved numbers (x0, y0, x1, y1, ...); a union of dataclasses is a struct with
+exactly one member that is not null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import is_dataclass
+from enum import Enum
+from functools import cache
+from itertools import accumulate, chain, pairwise
+from operator import attrgetter
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+import pyarrow as pa
+
+from thyrodata.errors import SchemaError
+from thyrodata.schema.geometry import Point
+from thyrodata.schema.plain import field_hints, strip_none, union_tag
+from thyrodata.schema.vocab import Term, parse_term
+
+__all__ = ["decode", "encode"]
+
+
+def encode(values: Sequence[Any], hint: Any, kind: pa.DataType) -> pa.Array:
+    """Return the values, each of the type that ``hint`` names, as an Arrow array of type ``kind``."""
+    bare, _ = strip_none(hint)
+    if _is_union(bare):
+        columns = [
+            (member, [value if type(value) is member else None for value in values])
+            for member in get_args(bare)
+        ]
+        children = [encode(column, member, kind.field(union_tag(member)).type) for member, column in columns]
+        return _struct(values, children, kind)
+    if get_origin(bare) is tuple:
+        return _encode_tuples(values, get_args(bare), kind)
+    if is_dataclass(bare):
+        return _encode_objects(values, bare, kind)
+    if issubclass(bare, Term):
+        return pa.array([None if value is None else str(value) for value in values], kind)
+    if issubclass(bare, Enum):
+        return pa.array([None if value is None else value.value for value in values], kind)
+    return pa.array(values, kind)
+
+
+def _encode_objects(values: Sequence[Any], cls: Any, kind: pa.StructType) -> pa.Array:
+    if all(value is None for value in values):
+        return pa.nulls(len(values), kind)
+    whole = None not in values
+    children = []
+    for field in field_hints(cls):
+        get: Callable[[Any], Any] = attrgetter(field.name)
+        column = list(map(get, values)) if whole else [None if v is None else get(v) for v in values]
+        children.append(encode(column, field.hint, kind.field(field.name).type))
+    return _struct(values, children, kind)
+
+
+def _struct(values: Sequence[Any], children: list[pa.Array], kind: pa.StructType) -> pa.Array:
+    mask = pa.array([value is None for value in values], pa.bool_()) if None in values else None
+    return pa.StructArray.from_arrays(children, fields=list(kind), mask=mask)
+
+
+def _encode_tuples(values: Sequence[Any], args: tuple[Any, ...], kind: pa.ListType) -> pa.Array:
+    if args[-1] is not Ellipsis:  # a fixed tuple of numbers or of points, null where the value is None
+        if args[0] == Point:
+            values = [None if value is None else tuple(chain.from_iterable(value)) for value in values]
+        return pa.array(values, kind)
+    rows = [() if value is None else value for value in values]
+    if args[0] == Point:
+        rows = [tuple(chain.from_iterable(row)) for row in rows]
+    offsets = pa.array([0, *accumulate(map(len, rows))], pa.int32())
+    inner = float if args[0] == Point else args[0]
+    items = encode(list(chain.from_iterable(rows)), inner, kind.value_type)
+    return pa.ListArray.from_arrays(offsets, items, type=kind)
+
+
+def decode(array: pa.Array, hint: Any) -> list[Any]:
+    """Return the values of an Arrow array as objects of the type that ``hint`` names.
+
+    Raises:
+        SchemaError: A value would be invalid.
+    """
+    bare, _ = strip_none(hint)
+    if array.null_count == len(array) and get_origin(bare) is not tuple:
+        return [None] * len(array)
+    if _is_union(bare):
+        columns = [decode(array.field(union_tag(member)), member) for member in get_args(bare)]
+        return [_only(row) for row in zip(*columns, strict=True)]
+    if get_origin(bare) is tuple:
+        return _decode_tuples(array, get_args(bare))
+    if is_dataclass(bare):
+        return _decode_objects(array, bare)
+    scalars = _scalars(array)
+    if issubclass(bare, Term):
+        return [None if text is None else parse_term(text) for text in scalars]
+    return _members(scalars, bare) if issubclass(bare, Enum) else scalars
+
+
+def _members(values: list[Any], enum: type[Enum]) -> list[Any]:
+    members = {None: None, **{member.value: member for member in enum}}
+    try:
+        return [members[value] for value in values]
+    except KeyError as error:
+        raise SchemaError(f"{error.args[0]!r} is not a {enum.__name__}") from None
+
+
+def _only(row: tuple[Any, ...]) -> Any:
+    present = [value for value in row if value is not None]
+    if len(present) > 1:
+        raise SchemaError("a union has two members that are not null")
+    return present[0] if present else None
+
+
+def _scalars(array: pa.Array) -> list[Any]:
+    # to_pylist boxes each value on its own; numpy does it in one loop where it keeps the type
+    if pa.types.is_string(array.type) or array.null_count == 0:
+        values: list[Any] = array.to_numpy(zero_copy_only=False).tolist()
+        return values
+    boxed: list[Any] = array.to_pylist()
+    return boxed
+
+
+def _decode_objects(array: pa.StructArray, cls: Any) -> list[Any]:
+    build = _builder(cls)
+    columns = [decode(array.field(field.name), field.hint) for field in field_hints(cls)]
+    rows: Iterator[tuple[Any, ...]] = zip(*columns, strict=True)
+    if array.null_count == 0:
+        return [build(*row) for row in rows]
+    valid = array.is_valid().to_numpy(zero_copy_only=False).tolist()
+    return [build(*row) if there else None for row, there in zip(rows, valid, strict=True)]
+
+
+@cache
+def _builder(cls: Any) -> Callable[..., Any]:
+    names = tuple(field.name for field in field_hints(cls))
+
+    def build(*row: Any) -> Any:
+        return cls(**dict(zip(names, row, strict=True)))
+
+    return build
+
+
+def _decode_tuples(array: pa.ListArray, args: tuple[Any, ...]) -> list[Any]:
+    offsets = array.offsets.to_numpy().tolist()
+    inner = float if args[0] == Point else args[0]
+    flat = decode(array.values[offsets[0] : offsets[-1]], inner) if offsets[-1] > offsets[0] else []
+    base = offsets[0]
+    rows: list[Any] = [tuple(flat[a - base : b - base]) for a, b in pairwise(offsets)]
+    if args[0] == Point:
+        rows = [tuple(zip(row[0::2], row[1::2], strict=True)) for row in rows]
+    if args[-1] is Ellipsis or array.null_count == 0:
+        return rows
+    valid = array.is_valid().to_numpy(zero_copy_only=False).tolist()
+    return [row if there else None for row, there in zip(rows, valid, strict=True)]
+
+
+def _is_union(hint: Any) -> bool:
+    return get_origin(hint) in (Union, UnionType)

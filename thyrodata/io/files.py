@@ -1,0 +1,91 @@
+"""Writing files whole or not at all, and saying what went wrong when the disk does not oblige."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from thyrodata.errors import OutputError
+
+__all__ = ["rename", "replacing", "write_file", "write_image", "writing"]
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusals inside the block into errors that name the file.
+
+    Raises:
+        OutputError: The disk is full, the place is read-only, or the like.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise _output_error(error, path) from None
+
+
+def _output_error(error: OSError, path: Path) -> OutputError:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return OutputError(
+        "the disk is full" if full else f"cannot write: {error.strerror or error}",
+        where=str(path),
+        hint="free some space, then run again with --resume" if full else "check the folder's permissions",
+    )
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Open a stream whose bytes take the path's place when the block ends well, and vanish when it does not.
+
+    Raises:
+        OutputError: The bytes could not be written.
+    """
+    part = path.with_name(path.name + ".part")
+    try:
+        with writing(path):
+            with part.open("wb") as stream:
+                yield stream
+            rename(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def rename(old: Path, new: Path) -> None:
+    """Give a file or folder its final name; a file of that name is replaced."""
+    old.replace(new)
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a file's bytes, whole or not at all.
+
+    Raises:
+        OutputError: They could not be written.
+    """
+    with replacing(path) as stream:
+        stream.write(data)
+
+
+def write_image(path: str, data: bytes) -> None:
+    """Write an image of a journalled chunk, making its folder if need be.
+
+    No temporary name is needed: after a kill the chunk is not in the journal, and is written again.
+
+    Raises:
+        OutputError: It could not be written.
+    """
+    with writing(Path(path)):
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        except FileNotFoundError:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(handle, rest) :]
+        finally:
+            os.close(handle)

@@ -1,0 +1,274 @@
+"""Image records on disk: the Arrow schema, written by hand, and the Parquet files that follow it.
+
+Every nested field is nullable: null is "the source does not say". What must be there is checked when a record
+is built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from thyrodata.errors import DatasetError, SchemaError
+from thyrodata.io.columns import decode, encode
+from thyrodata.io.files import replacing
+from thyrodata.schema.manifest import SCHEMA_VERSION
+from thyrodata.schema.plain import field_hints
+from thyrodata.schema.record import ImageRecord
+
+__all__ = [
+    "RECORDS",
+    "ROW_GROUP",
+    "batch_of",
+    "read_chunk",
+    "read_table",
+    "records_of",
+    "stream_batches",
+    "stream_records",
+    "write_chunk",
+    "write_records",
+]
+
+ROW_GROUP = 1000
+"""Records in a row group. Fixed, so that the bytes do not depend on how the records were made."""
+
+_TEXT = pa.string()
+_REAL = pa.float64()
+_WHOLE = pa.int64()
+_REALS = pa.list_(_REAL)
+_WHOLES = pa.list_(_WHOLE)
+_SOURCE_FIELDS = pa.list_(pa.struct({"name": _TEXT, "text": _TEXT}))
+_LABELS = pa.list_(
+    pa.struct({"value": _TEXT, "edition": _TEXT, "basis": _TEXT, "reader": _TEXT}),
+)
+_CROP = pa.struct(
+    {
+        "source_width": _WHOLE,
+        "source_height": _WHOLE,
+        "kept_box": _WHOLES,  # x0, y0, x1, y1
+        "blanked_boxes": pa.list_(_WHOLES),
+        "frame_key": _TEXT,
+    }
+)
+_IMAGE = pa.struct(
+    {
+        "width": _WHOLE,
+        "height": _WHOLE,
+        "path": _TEXT,
+        "bit_depth": _WHOLE,
+        "sha256": _TEXT,
+        "frame_index": _WHOLE,
+        "spacing_mm": _REALS,  # y, x
+        "crop": _CROP,
+    }
+)
+_ACQUISITION = pa.struct(
+    {
+        "manufacturer": _TEXT,
+        "model": _TEXT,
+        "probe": _TEXT,
+        "view_plane": _TEXT,
+        "lossy": pa.bool_(),
+        "frame_time_ms": _REAL,
+        "window_hu": _REALS,  # low, high
+        "slice_spacing_mm": _REAL,
+    }
+)
+_PATIENT = pa.struct({"sex": _TEXT, "age": pa.struct({"years": _WHOLE, "at_least": pa.bool_()})})
+_NODULE = pa.struct(
+    {
+        "nodule_id": _TEXT,
+        "location": _TEXT,
+        "size_mm": _REALS,
+        "labels": _LABELS,
+        "points": pa.struct(
+            {
+                "composition": _WHOLE,
+                "echogenicity": _WHOLE,
+                "shape": _WHOLE,
+                "margin": _WHOLE,
+                "echogenic_foci": _WHOLE,
+            }
+        ),
+        "source_fields": _SOURCE_FIELDS,
+    }
+)
+_GEOMETRY = pa.struct(  # exactly one member is not null
+    {
+        "box": pa.struct({"x": _REAL, "y": _REAL, "width": _REAL, "height": _REAL}),
+        "polygon": pa.struct(
+            # rings are x0, y0, x1, y1, ...
+            {"parts": pa.list_(pa.struct({"exterior": _REALS, "holes": pa.list_(_REALS)}))}
+        ),
+        "mask": pa.struct({"height": _WHOLE, "width": _WHOLE, "counts": _TEXT}),  # COCO's compressed RLE
+        "calipers": pa.struct({"long": _REALS, "short": _REALS}),  # x0, y0, x1, y1
+        "line": pa.struct({"points": _REALS}),
+    }
+)
+_ORIGIN = pa.struct(  # exactly one member is not null
+    {
+        "read": pa.struct({"reader": _TEXT}),
+        "derived": pa.struct({"policy": _TEXT, "from_ids": pa.list_(_TEXT)}),
+    }
+)
+_FINDING = pa.struct(
+    {
+        "finding_id": _TEXT,
+        "structure": _TEXT,
+        "geometries": pa.list_(_GEOMETRY),
+        "labels": _LABELS,
+        "score": _REAL,
+        "nodule_id": _TEXT,
+        "origin": _ORIGIN,
+        "source_fields": _SOURCE_FIELDS,
+    }
+)
+
+RECORDS: pa.Schema = pa.schema(
+    [
+        pa.field("image_id", _TEXT, nullable=False),
+        pa.field("image", _IMAGE, nullable=False),
+        pa.field("modality", _TEXT, nullable=False),
+        pa.field("acquisition", _ACQUISITION),
+        pa.field("group_id", _TEXT, nullable=False),
+        pa.field("group_kind", _TEXT, nullable=False),
+        pa.field("patient", _PATIENT),
+        pa.field("study_id", _TEXT),
+        pa.field("series_id", _TEXT),
+        pa.field("nodules", pa.list_(_NODULE)),
+        pa.field("case_labels", _LABELS),
+        pa.field("image_labels", _LABELS),
+        pa.field("readings", pa.list_(pa.struct({"reader": _TEXT, "role": _TEXT, "coverage": _TEXT}))),
+        pa.field("findings", pa.list_(_FINDING)),
+        pa.field("official_splits", pa.list_(pa.struct({"name": _TEXT, "part": _TEXT}))),
+        pa.field("source_fields", _SOURCE_FIELDS),
+        pa.field("remarks", pa.list_(pa.struct({"code": _TEXT, "text": _TEXT}))),
+        pa.field("source", _TEXT, nullable=False),
+    ],
+    metadata={"thyrodata.schema": SCHEMA_VERSION},
+)
+"""The columns of ``records.parquet``: the fields of :class:`ImageRecord`, by the same names."""
+
+
+def batch_of(records: Iterable[ImageRecord]) -> pa.RecordBatch:
+    """Return the records as one Arrow batch, in the same order."""
+    rows = list(records)
+    columns = [
+        encode([getattr(row, field.name) for row in rows], field.hint, RECORDS.field(field.name).type)
+        for field in field_hints(ImageRecord)
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=RECORDS)
+
+
+def records_of(batch: pa.RecordBatch) -> list[ImageRecord]:
+    """Return the records of an Arrow batch.
+
+    Raises:
+        SchemaError: The batch has other columns, or a record would be invalid.
+    """
+    if batch.schema != RECORDS:
+        raise SchemaError("the columns are not those of thyrodata records")
+    columns = [decode(batch.column(field.name), field.hint) for field in field_hints(ImageRecord)]
+    names = [field.name for field in field_hints(ImageRecord)]
+    return [ImageRecord(**dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)]
+
+
+def write_chunk(path: Path, batch: pa.RecordBatch) -> None:
+    """Write one batch as an Arrow file, whole or not at all."""
+    with replacing(path) as stream, pa.ipc.new_file(stream, RECORDS) as writer:
+        writer.write_batch(batch)
+
+
+def read_chunk(path: Path) -> Iterator[pa.RecordBatch]:
+    """Yield the batches of an Arrow file that :func:`write_chunk` wrote."""
+    with path.open("rb") as stream, pa.ipc.open_file(stream) as reader:
+        for i in range(reader.num_record_batches):
+            yield reader.get_batch(i)
+
+
+def write_records(path: Path, batches: Iterable[pa.RecordBatch]) -> None:
+    """Write batches of any sizes as one Parquet file in row groups of :data:`ROW_GROUP`, whole or not at all.
+
+    At most one row group and one batch are held in memory.
+    """
+    with replacing(path) as stream, pq.ParquetWriter(stream, RECORDS, compression="zstd") as writer:
+        for table in _regroup(batches):
+            writer.write_table(table, row_group_size=ROW_GROUP)
+
+
+def _regroup(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    held: list[pa.RecordBatch] = []
+    rows = 0
+    for batch in batches:
+        rest = batch
+        while rows + rest.num_rows >= ROW_GROUP:
+            head = rest.slice(0, ROW_GROUP - rows)
+            yield pa.Table.from_batches([*held, head], RECORDS)
+            rest = rest.slice(head.num_rows)
+            held, rows = [], 0
+        if rest.num_rows:
+            held.append(rest)
+            rows += rest.num_rows
+    if held:
+        yield pa.Table.from_batches(held, RECORDS)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[pq.ParquetFile]:
+    try:
+        with pq.ParquetFile(path, memory_map=False) as file:
+            yield file
+    except FileNotFoundError:
+        raise DatasetError("a dataset has no records", where=str(path)) from None
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise DatasetError(
+            f"the records cannot be read: {reason}",
+            where=str(path),
+            hint="run `thyrodata verify` on the dataset",
+        ) from None
+
+
+def stream_batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """Yield the row groups of a records file, one batch each, of all columns or some.
+
+    Raises:
+        DatasetError: The file is missing, damaged or not of this schema.
+    """
+    with _opened(path) as file:
+        if not file.schema_arrow.equals(RECORDS):
+            raise DatasetError(
+                "the file's columns are not those of thyrodata records",
+                where=str(path),
+                hint="convert the source again with this version",
+            )
+        for i in range(file.num_row_groups):
+            table = file.read_row_group(i, columns=columns, use_threads=False)
+            yield table.combine_chunks().to_batches()[0]
+
+
+def stream_records(path: Path) -> Iterator[ImageRecord]:
+    """Yield the records of a file in order, holding one row group at a time.
+
+    Raises:
+        DatasetError: The file is missing, damaged or not of this schema.
+        SchemaError: A record is invalid.
+    """
+    for batch in stream_batches(path):
+        yield from records_of(batch)
+
+
+def read_table(path: Path) -> pa.Table:
+    """Return the whole records file as one Arrow table.
+
+    Raises:
+        DatasetError: The file is missing or damaged.
+    """
+    with _opened(path) as file:
+        table: Any = file.read()
+    return table

@@ -1,0 +1,197 @@
+"""A raw source: the only door to the files a converter reads."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from thyrodata.errors import CaseError, RawLayoutError
+from thyrodata.io.images import ImageHeader, probe_image
+
+__all__ = ["Raw", "RawFile", "RawImage", "natural_key", "show_path"]
+
+MAX_FILE_BYTES = 2**30
+"""Larger files are not read whole: images and case files are a thousand times smaller."""
+
+_DIGITS = re.compile(r"(\d+)")
+
+
+def natural_key(name: str) -> list[str | int]:
+    """Return a sort key that puts ``2.xml`` before ``10.xml``."""
+    return [int(part) if part.isdecimal() else part for part in _DIGITS.split(name)]
+
+
+def show_path(path: str) -> str:
+    """Return a path as text that any terminal and any JSON file can hold."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+class Raw:
+    """A source folder. It is only ever read.
+
+    One process has one ``Raw`` per folder, however often it is unpickled, so that ``reads`` is complete.
+
+    Args:
+        root: The folder.
+
+    Raises:
+        RawLayoutError: It is not a folder.
+    """
+
+    _opened: dict[Path, Raw] = {}  # noqa: RUF012 -- the point is that it is shared
+
+    def __init__(self, root: Path) -> None:
+        if not root.is_dir():
+            what = "is not a folder" if root.exists() else "does not exist"
+            raise RawLayoutError(
+                f"the source {what}", where=str(root), hint="give the folder that holds the release's files"
+            )
+        self.root = root
+        self.reads: dict[str, str] = {}
+        """SHA-256 of every file read so far in this process, by path."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Unpickle to the process's own object for this folder."""
+        return (_open_raw, (self.root,))
+
+    @cached_property
+    def files(self) -> tuple[RawFile, ...]:
+        """Every file below the folder, sorted naturally by path.
+
+        Raises:
+            RawLayoutError: A file is a link that leads out of the folder, or no regular file.
+        """
+        found = [RawFile(self, path, size, mtime) for path, size, mtime in _walk(self.root, "")]
+        return tuple(sorted(found, key=lambda file: (natural_key(file.path), file.path)))
+
+    def listing_sha256(self) -> str:
+        """Return a hash of every file's path, size and time of change: equal while nothing is touched."""
+        digest = hashlib.sha256()
+        for file in self.files:
+            digest.update(f"{show_path(file.path)}\0{file.size}\0{file.mtime_ns}\n".encode())
+        return digest.hexdigest()
+
+
+def _open_raw(root: Path) -> Raw:
+    if root not in Raw._opened:  # noqa: SLF001 -- its own constructor
+        Raw._opened[root] = Raw(root)  # noqa: SLF001
+    return Raw._opened[root]  # noqa: SLF001
+
+
+def _walk(root: Path, below: str) -> Iterator[tuple[str, int, int]]:
+    with os.scandir(root / below) as entries:
+        for entry in entries:
+            path = below + entry.name
+            if entry.is_dir(follow_symlinks=False):
+                yield from _walk(root, path + "/")
+                continue
+            if entry.is_symlink() and not (root / path).resolve().is_relative_to(root.resolve()):
+                raise RawLayoutError(
+                    "a link leads out of the source folder",
+                    where=show_path(str(root / path)),
+                    hint="copy the file it points to into the folder",
+                )
+            try:
+                status = entry.stat()
+            except OSError as error:
+                raise _layout_error(root, path, error.strerror or str(error)) from None
+            if not stat.S_ISREG(status.st_mode):
+                raise _layout_error(root, path, "it is not a regular file or a folder")
+            yield path, status.st_size, status.st_mtime_ns
+
+
+def _layout_error(root: Path, path: str, reason: str) -> RawLayoutError:
+    return RawLayoutError(
+        f"a file of the source cannot be read: {reason}",
+        where=show_path(str(root / path)),
+        hint="remove it from the folder",
+    )
+
+
+class RawFile:
+    """One file of a source.
+
+    Attributes:
+        raw: The source.
+        path: Relative to its folder, with forward slashes.
+        size: Bytes.
+        mtime_ns: When it was last changed, in nanoseconds.
+    """
+
+    __slots__ = ("mtime_ns", "path", "raw", "size")
+
+    def __init__(self, raw: Raw, path: str, size: int, mtime_ns: int) -> None:
+        self.raw = raw
+        self.path = path
+        self.size = size
+        self.mtime_ns = mtime_ns
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle small: items travel to workers by the thousand."""
+        return (RawFile, (self.raw, self.path, self.size, self.mtime_ns))
+
+    def __str__(self) -> str:
+        """Return the path, fit to be shown."""
+        return show_path(self.path)
+
+    @property
+    def name(self) -> str:
+        """The path's last part."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def stem(self) -> str:
+        """The name without its last suffix."""
+        return self.name.rpartition(".")[0] or self.name
+
+    @property
+    def suffix(self) -> str:
+        """The last suffix with its dot, in lower case; empty if there is none."""
+        dot = self.name.rfind(".")
+        return self.name[dot:].lower() if dot > 0 else ""
+
+    def read(self) -> bytes:
+        """Return the file's bytes.
+
+        Raises:
+            CaseError: It is gone, unreadable or too large.
+        """
+        if self.size > MAX_FILE_BYTES:
+            raise CaseError(f"the file is larger than {MAX_FILE_BYTES} bytes", where=str(self))
+        try:
+            with open(f"{self.raw.root}/{self.path}", "rb", buffering=0) as stream:  # noqa: PTH123 -- a hot path
+                data = stream.readall()
+        except OSError as error:
+            raise CaseError(
+                f"the file cannot be read: {error.strerror or error}",
+                where=str(self),
+                hint="check that the release was copied whole",
+            ) from None
+        self.raw.reads[self.path] = hashlib.sha256(data).hexdigest()
+        return data
+
+    def image(self) -> RawImage:
+        """Return the file's bytes with what its header says, without decoding it.
+
+        Raises:
+            CaseError: It cannot be read, is no image, is cut, or its header is corrupt.
+        """
+        data = self.read()
+        header = probe_image(data, str(self))
+        return RawImage(file=self, data=data, sha256=self.raw.reads[self.path], header=header)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawImage:
+    """An image file of a source, as it is."""
+
+    file: RawFile
+    data: bytes
+    sha256: str
+    header: ImageHeader
