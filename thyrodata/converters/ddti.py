@@ -1,0 +1,289 @@
+"""DDTI, the Digital Database of Thyroid Images, version 1.
+
+Pedraza et al., "An open access thyroid ultrasound image database", Proc SPIE 9287 (2015),
+doi 10.1117/12.2073532. A flat folder: a case file ``N.xml`` per case and its images ``N_k.jpg``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from thyrodata.engine import FileBytes, Sample
+from thyrodata.errors import CaseError, RawLayoutError
+from thyrodata.io.images import IMAGE_SUFFIXES
+from thyrodata.io.jsontext import parse_array, parse_cut_array, whole_member
+from thyrodata.io.raw import Raw, RawFile, RawImage
+from thyrodata.io.xml import Element, parse_xml, texts
+from thyrodata.schema.geometry import Line, Point, Polygon, PolygonPart
+from thyrodata.schema.record import (
+    Age,
+    Finding,
+    ImageRecord,
+    ImageRef,
+    Label,
+    Patient,
+    Reading,
+    Remark,
+    SourceField,
+)
+from thyrodata.schema.vocab import SCHEMES, Coverage, GroupKind, Modality, Sex, Structure, Term
+
+__all__ = ["Ddti", "DdtiCase"]
+
+SVG_LIMIT = 2500
+"""The release stores at most so many characters of an outline's text, and cuts the rest (8 cases)."""
+
+_NAME = re.compile(r"([1-9]\d*)(?:_([1-9]\d*))?")
+_NUMBERS = (int, float)
+_SEX = {"F": Sex.FEMALE, "M": Sex.MALE}  # 15 cases say "u", which the release does not explain
+_SCHEME_OF_TAG = {
+    "composition": "ddti-composition",
+    "echogenicity": "ddti-echogenicity",
+    "margins": "ddti-margins",
+    "calcifications": "ddti-calcifications",
+    "tirads": "tirads-kwak",  # its values 2, 3, 4a, 4b, 4c, 5 are those of Kwak 2011
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DdtiCase:
+    """The files that carry one case number."""
+
+    number: str
+    files: tuple[RawFile, ...]
+
+    def __str__(self) -> str:
+        """Return the case file's name."""
+        return f"{self.number}.xml"
+
+
+class Ddti:
+    """Reads DDTI version 1. It publishes cases, not patients."""
+
+    name: ClassVar[str] = "ddti"
+    ignores: ClassVar[Mapping[str, str]] = {}
+
+    def items(self, raw: Raw) -> Iterator[DdtiCase]:
+        """List the cases by number.
+
+        Raises:
+            RawLayoutError: No file of the folder is named like a case file.
+        """
+        cases: dict[str, list[RawFile]] = {}
+        for file in raw.files:
+            name = _NAME.fullmatch(file.path[: -len(file.suffix)]) if file.suffix else None
+            if name and file.suffix in (IMAGE_SUFFIXES if name[2] else {".xml"}):
+                cases.setdefault(name[1], []).append(file)
+        if not any(file.suffix == ".xml" for files in cases.values() for file in files):
+            raise RawLayoutError(
+                "no case files (1.xml, 2.xml, ...) lie in the folder",
+                where=str(raw.root),
+                hint="give the folder of the release that holds N.xml beside N_k.jpg",
+            )
+        for number in sorted(cases, key=int):
+            yield DdtiCase(number=number, files=tuple(cases[number]))
+
+    def samples(self, item: DdtiCase) -> Iterator[Sample]:
+        """Read a case file and its images.
+
+        Raises:
+            CaseError: The case file is missing, broken or of another case, or it and the images do not fit.
+        """
+        xml = _one(item, [file for file in item.files if file.suffix == ".xml"], f"case file {item}")
+        root = parse_xml(xml.read(), str(xml))
+        said = _said(item.number, texts(root, str(xml)), str(xml))
+        marks = _marks(root, str(xml))
+        images = {_image_number(file) for file in item.files if file is not xml}
+        for number in sorted(images | set(marks), key=int):
+            name = f"{item.number}_{number}"
+            file = _one(item, [f for f in item.files if f.stem == name], f"image {name}.jpg")
+            yield _sample(file.image(), item.number, said, marks.get(number), str(xml))
+
+
+def _one(item: DdtiCase, files: list[RawFile], what: str) -> RawFile:
+    if len(files) == 1:
+        return files[0]
+    if not files:
+        raise CaseError(f"{what} is missing", where=str(item), hint="copy it again from the release")
+    names = " and ".join(map(str, files))
+    raise CaseError(f"{what} is there twice: {names}", where=str(files[0]), hint="remove the wrong one")
+
+
+def _image_number(file: RawFile) -> str:
+    return file.stem.partition("_")[2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Said:
+    """What a case file says of the case, and so of none of its images in particular."""
+
+    patient: Patient | None
+    labels: tuple[Label, ...]
+    source_fields: tuple[SourceField, ...]
+    remarks: tuple[Remark, ...]
+
+
+def _said(number: str, texts: Mapping[str, str], where: str) -> _Said:
+    fields = {tag: text.strip() for tag, text in texts.items()}
+    if fields.pop("number", None) != number:
+        raise CaseError(
+            "the case number in the file is not that of its name",
+            where=where,
+            hint="its name and its <number> must agree: find out which is right",
+        )
+    labels, homeless, remarks = [], [], []
+    sex, age = fields.pop("sex", ""), fields.pop("age", "")
+    if sex and sex not in _SEX:
+        homeless.append(SourceField(name="sex", text=sex))
+    if age and not age.isdecimal():
+        homeless.append(SourceField(name="age", text=age))
+        remarks.append(Remark(code="value-not-understood", text=f"age {age!r} is not a number of years"))
+    for tag, text in fields.items():
+        scheme = SCHEMES.get(_SCHEME_OF_TAG.get(tag, ""))
+        term = _term(scheme, text) if scheme else None
+        if term:
+            labels.append(Label(value=term))
+        elif text:
+            homeless.append(SourceField(name=tag, text=text))
+            if scheme:
+                remarks.append(
+                    Remark(code="value-not-understood", text=f"{tag} {text!r} is not of its scale")
+                )
+    patient = Patient(sex=_SEX.get(sex), age=Age(years=int(age)) if age.isdecimal() else None)
+    return _Said(
+        patient=None if patient == Patient() else patient,
+        labels=tuple(labels),
+        source_fields=tuple(homeless),
+        remarks=tuple(remarks),
+    )
+
+
+def _term(scheme: type[Term], text: str) -> Term | None:
+    return next((term for term in scheme if term.value == text), None)
+
+
+def _marks(root: Element, where: str) -> dict[str, tuple[int, str]]:
+    """Return the 1-based position and the outline's text of each mark, by the number of its image."""
+    marks: dict[str, tuple[int, str]] = {}
+    for position, mark in enumerate(root.iterfind("mark"), 1):
+        fields = texts(mark, where)
+        place = f"{where}:{mark.sourceline}"
+        if set(fields) != {"image", "svg"} or not fields["image"].strip().isdecimal():
+            raise CaseError(
+                f"mark {position} has not one image number and one svg",
+                where=place,
+                hint="compare the file with the release",
+            )
+        if fields["image"] in marks:
+            raise CaseError(
+                f"two marks are of image {fields['image']}",
+                where=place,
+                hint="compare the file with the release",
+            )
+        marks[fields["image"]] = (position, fields["svg"])
+    return marks
+
+
+def _sample(image: RawImage, number: str, said: _Said, mark: tuple[int, str] | None, where: str) -> Sample:
+    width, height = image.header.width, image.header.height
+    if mark:
+        place = f"{where}#mark[{mark[0]}]"
+        findings, remarks = _findings(mark[1], width, height, place)
+    else:
+        place, findings = where, ()
+        remarks = [Remark(code="image-without-mark", text=f"no mark of {where} is of {image.file.name}")]
+    # Whole outlines say nothing of other nodules in the image: its coverage is then not stated.
+    cut = any(remark.code == "outline-cut" for remark in remarks)
+    coverage = Coverage.PARTIAL if cut else None if findings else Coverage.NONE
+    record = ImageRecord(
+        image_id=f"ddti/{image.file.stem}",
+        image=ImageRef(width=width, height=height),
+        modality=Modality.ULTRASOUND,
+        group_id=f"ddti/{number}",
+        group_kind=GroupKind.CASE,
+        patient=said.patient,
+        case_labels=said.labels,
+        readings=(Reading(coverage=coverage),),
+        findings=findings,
+        source_fields=said.source_fields,
+        remarks=(*remarks, *said.remarks),
+        source=place,
+    )
+    return Sample(record=record, pixels=FileBytes(image=image))
+
+
+def _findings(svg: str, width: int, height: int, where: str) -> tuple[tuple[Finding, ...], list[Remark]]:
+    """Return the outlines and arrows of a mark, and what is lost or odd about them."""
+    if not svg.strip():
+        return (), []
+    remarks: list[Remark] = []
+    if len(svg) == SVG_LIMIT and not svg.rstrip().endswith("]"):
+        regions, lost = _cut_regions(svg, where)
+        remarks.append(Remark(code="outline-cut", text=lost))
+    else:
+        regions = parse_array(svg, where)
+    findings = []
+    for index, region in enumerate(regions, 1):
+        points, kind = _points_and_kind(region, index, where)
+        findings.append(_finding(points, kind, index, region.get("annotation")))
+        outside = _outside(points, width, height)
+        if outside:
+            text = f"region {index}: {outside} points lie outside the {width} x {height} px image"
+            remarks.append(Remark(code="outside-image", text=text))
+    return tuple(findings), remarks
+
+
+def _cut_regions(svg: str, where: str) -> tuple[list[Any], str]:
+    """Return the regions whose points are whole in a cut text, and a sentence on what is lost."""
+    cut = parse_cut_array(svg, where)
+    last = len(cut.items) + 1
+    points = whole_member(cut.tail, "points")
+    if points is None:
+        lost = f"region {last} and any after it are lost" if cut.tail else "any further regions are lost"
+        return cut.items, f"the release cuts the text at {SVG_LIMIT} characters; {lost}"
+    kind = whole_member(cut.tail, "regionType")
+    said = "" if kind else "; its type is lost too, and it is kept as an outline"
+    region = {"points": points, "regionType": kind or "freehand"}
+    lost = f"the points of region {last} are whole, any regions after it are lost{said}"
+    return [*cut.items, region], f"the release cuts the text at {SVG_LIMIT} characters; {lost}"
+
+
+def _points_and_kind(region: Any, index: int, where: str) -> tuple[tuple[Point, ...], str]:
+    try:
+        points, kind = tuple(_point(point) for point in region["points"]), region["regionType"]
+    except (KeyError, TypeError) as error:
+        raise CaseError(
+            f"region {index} has no points or no type as the release writes them ({error})",
+            where=where,
+            hint="compare the file with the release",
+        ) from None
+    if kind not in {"freehand", "arrow"}:
+        raise CaseError(f"region {index} is of an unknown type {kind!r}", where=where, hint="report it to us")
+    return points, kind
+
+
+def _finding(points: tuple[Point, ...], kind: str, index: int, notes: Any) -> Finding:
+    # Vertices are whole pixels and kept as given; most outlines are open, the last edge being implied.
+    # An arrow was drawn by the annotator to point at something: it is no outline of anything.
+    outline = kind == "freehand"
+    return Finding(
+        finding_id=str(index),
+        structure=Structure.NODULE if outline else Structure.MARKER,
+        geometries=(Polygon(parts=(PolygonPart(exterior=points),)) if outline else Line(points=points),),
+        source_fields=(SourceField(name="annotation", text=json.dumps(notes)),) if notes else (),
+    )
+
+
+def _point(point: Any) -> Point:
+    x, y = point["x"], point["y"]
+    if type(x) not in _NUMBERS or type(y) not in _NUMBERS:
+        raise TypeError("a coordinate is not a number")
+    return (float(x), float(y))
+
+
+def _outside(points: Iterable[Point], width: int, height: int) -> int:
+    return sum(not (0 <= x <= width and 0 <= y <= height) for x, y in points)
