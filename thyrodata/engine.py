@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
 
 from thyrodata.errors import CaseError, RawLayoutError, SchemaError, ThyrodataError
-from thyrodata.io.files import write_image, writing
+from thyrodata.io.files import write_image
 from thyrodata.io.journal import append, entries, repair
 from thyrodata.io.parquet import batch_of, write_chunk
 from thyrodata.io.png import PngEncoder, encode_png
@@ -201,7 +201,11 @@ class ChunkDone:
     chunk: int
     records: int
     image_bytes: int
+    encoded: int
     skips: tuple[Skip, ...]
+    pixels: str
+    """A line per image with the hash of its pixels: of the file's bytes where it was copied, of the array
+    where it was encoded, so that it does not depend on the encoder."""
     reads: str
     """The files read, as ``sha256sum`` prints them."""
 
@@ -212,7 +216,10 @@ class Run:
 
     records: int
     image_bytes: int
+    encoded: int
+    """Images that were encoded, not copied."""
     skips: tuple[Skip, ...]
+    pixel_sha256: str
     raw_sha256: str
     raw_files_read: int
     chunk_files: tuple[Path, ...]
@@ -281,6 +288,8 @@ def run_items(
     return Run(
         records=sum(result.records for result in done.values()),
         image_bytes=sum(result.image_bytes for result in done.values()),
+        encoded=sum(result.encoded for result in done.values()),
+        pixel_sha256=sha256("".join(done[chunk].pixels for chunk in sorted(done)).encode()).hexdigest(),
         skips=(*(skip for _, result in sorted(done.items()) for skip in result.skips), *unclaimed),
         raw_sha256=sha256("".join(reads).encode()).hexdigest(),
         raw_files_read=len(reads),
@@ -345,8 +354,8 @@ class _Work:
     def __call__(self, chunk: int, items: Sequence[Item]) -> ChunkDone:
         """Read the items of one chunk, write their images and records, and say what was done."""
         records: list[ImageRecord] = []
+        images: list[_Written] = []
         skips: list[Skip] = []
-        image_bytes = 0
         reads = items[0].files[0].raw.reads
         reads.clear()
         for item in items:
@@ -354,17 +363,18 @@ class _Work:
             if skip:
                 skips.append(skip)
             for sample in samples:
-                record, size = self._write_image(sample)
+                record, written = self._write_image(sample)
                 records.append(record)
-                image_bytes += size
+                images.append(written)
         if self.destination:
-            with writing(self.destination.chunk_file(chunk)):
-                write_chunk(self.destination.chunk_file(chunk), batch_of(records))
+            write_chunk(self.destination.chunk_file(chunk), batch_of(records))
         return ChunkDone(
             chunk=chunk,
             records=len(records),
-            image_bytes=image_bytes,
+            image_bytes=sum(image.size for image in images),
+            encoded=sum(image.encoded for image in images),
             skips=tuple(skips),
+            pixels="".join(f"{image.pixels}\n" for image in images),
             reads=_reads_text(reads),
         )
 
@@ -374,30 +384,50 @@ class _Work:
             return list(self.converter.samples(item)), None
         except (CaseError, SchemaError) as error:
             where = error.where if isinstance(error, CaseError) and error.where else str(item)
+            hint = error.hint
+            if isinstance(error, SchemaError) and not hint:
+                hint = "the source says what cannot be: compare it with the release"
             if self.on_error is OnError.RAISE:
-                raise CaseError(error.message, where=where, hint=error.hint) from None
+                raise CaseError(error.message, where=where, hint=hint) from None
             return [], Skip(
                 item=str(item),
                 files=tuple(str(file) for file in item.files),
                 reason=error.message,
                 where=where,
-                hint=error.hint,
+                hint=hint,
             )
 
-    def _write_image(self, sample: Sample) -> tuple[ImageRecord, int]:
+    def _write_image(self, sample: Sample) -> tuple[ImageRecord, _Written]:
         match sample.pixels:
             case FileBytes(image=image):
                 path, data, digest = image.file.path, image.data, image.sha256
                 bit_depth = image.header.bit_depth
+                written = _Written(size=len(data), pixels=digest, encoded=False)
             case Encode(array=array, path=path):
                 data = encode_png(array, encoder=self.encoder)
                 digest, bit_depth = sha256(data).hexdigest(), array.dtype.itemsize * 8
+                written = _Written(size=len(data), pixels=_hash_pixels(array), encoded=True)
             case Absent():
-                return sample.record, 0
+                return sample.record, _Written(size=0, pixels="-", encoded=False)
         if self.destination:
             write_image(f"{self.destination.dataset}/images/{path}", data)
         image_ref = replace(sample.record.image, path=f"images/{path}", sha256=digest, bit_depth=bit_depth)
-        return replace(sample.record, image=image_ref), len(data)
+        return replace(sample.record, image=image_ref), written
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Written:
+    """What became of an image."""
+
+    size: int
+    pixels: str
+    encoded: bool
+
+
+def _hash_pixels(array: np.ndarray) -> str:
+    """Return the hash of an array's type, shape and samples, big-endian, row by row."""
+    wide = array.astype(array.dtype.newbyteorder(">"))
+    return sha256(f"{wide.dtype.str} {wide.shape}\n".encode() + wide.tobytes()).hexdigest()
 
 
 @contextmanager

@@ -15,10 +15,10 @@ from typing import Any, ClassVar
 from thyrodata.engine import FileBytes, Sample
 from thyrodata.errors import CaseError, RawLayoutError
 from thyrodata.io.images import IMAGE_SUFFIXES
-from thyrodata.io.jsontext import parse_array, parse_cut_array, whole_member
+from thyrodata.io.jsontext import is_cut, parse_array, parse_cut_array, whole_member
 from thyrodata.io.raw import Raw, RawFile, RawImage
 from thyrodata.io.xml import Element, parse_xml, texts
-from thyrodata.schema.geometry import Line, Point, Polygon, PolygonPart
+from thyrodata.schema.geometry import MIN_RING, Line, Point, Polygon, PolygonPart
 from thyrodata.schema.record import (
     Age,
     Finding,
@@ -37,7 +37,9 @@ __all__ = ["Ddti", "DdtiCase"]
 SVG_LIMIT = 2500
 """The release stores at most so many characters of an outline's text, and cuts the rest (8 cases)."""
 
-_NAME = re.compile(r"([1-9]\d*)(?:_([1-9]\d*))?")
+_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
+_NAME = re.compile(rf"({_NUMBER.pattern})(?:_({_NUMBER.pattern}))?")
+_AGE = re.compile(r"[0-9]{1,3}")
 _NUMBERS = (int, float)
 _SEX = {"F": Sex.FEMALE, "M": Sex.MALE}  # 15 cases say "u", which the release does not explain
 _SCHEME_OF_TAG = {
@@ -98,6 +100,8 @@ class Ddti:
         said = _said(item.number, texts(root, str(xml)), str(xml))
         marks = _marks(root, str(xml))
         images = {_image_number(file) for file in item.files if file is not xml}
+        if not images and not marks:
+            raise CaseError("the case has no image", where=str(xml), hint="copy it again from the release")
         for number in sorted(images | set(marks), key=int):
             name = f"{item.number}_{number}"
             file = _one(item, [f for f in item.files if f.stem == name], f"image {name}.jpg")
@@ -139,7 +143,7 @@ def _said(number: str, texts: Mapping[str, str], where: str) -> _Said:
     sex, age = fields.pop("sex", ""), fields.pop("age", "")
     if sex and sex not in _SEX:
         homeless.append(SourceField(name="sex", text=sex))
-    if age and not age.isdecimal():
+    if age and not _AGE.fullmatch(age):
         homeless.append(SourceField(name="age", text=age))
         remarks.append(Remark(code="value-not-understood", text=f"age {age!r} is not a number of years"))
     for tag, text in fields.items():
@@ -153,7 +157,7 @@ def _said(number: str, texts: Mapping[str, str], where: str) -> _Said:
                 remarks.append(
                     Remark(code="value-not-understood", text=f"{tag} {text!r} is not of its scale")
                 )
-    patient = Patient(sex=_SEX.get(sex), age=Age(years=int(age)) if age.isdecimal() else None)
+    patient = Patient(sex=_SEX.get(sex), age=Age(years=int(age)) if _AGE.fullmatch(age) else None)
     return _Said(
         patient=None if patient == Patient() else patient,
         labels=tuple(labels),
@@ -172,19 +176,20 @@ def _marks(root: Element, where: str) -> dict[str, tuple[int, str]]:
     for position, mark in enumerate(root.iterfind("mark"), 1):
         fields = texts(mark, where)
         place = f"{where}:{mark.sourceline}"
-        if set(fields) != {"image", "svg"} or not fields["image"].strip().isdecimal():
+        image = fields.get("image", "").strip()
+        if set(fields) != {"image", "svg"} or not _NUMBER.fullmatch(image):
             raise CaseError(
                 f"mark {position} has not one image number and one svg",
                 where=place,
                 hint="compare the file with the release",
             )
-        if fields["image"] in marks:
+        if image in marks:
             raise CaseError(
-                f"two marks are of image {fields['image']}",
+                f"two marks are of image {image}",
                 where=place,
                 hint="compare the file with the release",
             )
-        marks[fields["image"]] = (position, fields["svg"])
+        marks[image] = (position, fields["svg"])
     return marks
 
 
@@ -197,8 +202,10 @@ def _sample(image: RawImage, number: str, said: _Said, mark: tuple[int, str] | N
         place, findings = where, ()
         remarks = [Remark(code="image-without-mark", text=f"no mark of {where} is of {image.file.name}")]
     # Whole outlines say nothing of other nodules in the image: its coverage is then not stated.
+    # Where there are none, an arrow says no more than an empty svg does.
     cut = any(remark.code == "outline-cut" for remark in remarks)
-    coverage = Coverage.PARTIAL if cut else None if findings else Coverage.NONE
+    outlined = any(finding.structure is Structure.NODULE for finding in findings)
+    coverage = Coverage.PARTIAL if cut else None if outlined else Coverage.NONE
     record = ImageRecord(
         image_id=f"ddti/{image.file.stem}",
         image=ImageRef(width=width, height=height),
@@ -221,7 +228,7 @@ def _findings(svg: str, width: int, height: int, where: str) -> tuple[tuple[Find
     if not svg.strip():
         return (), []
     remarks: list[Remark] = []
-    if len(svg) == SVG_LIMIT and not svg.rstrip().endswith("]"):
+    if len(svg) == SVG_LIMIT and is_cut(svg):
         regions, lost = _cut_regions(svg, where)
         remarks.append(Remark(code="outline-cut", text=lost))
     else:
@@ -241,13 +248,15 @@ def _cut_regions(svg: str, where: str) -> tuple[list[Any], str]:
     """Return the regions whose points are whole in a cut text, and a sentence on what is lost."""
     cut = parse_cut_array(svg, where)
     last = len(cut.items) + 1
-    points = whole_member(cut.tail, "points")
-    if points is None:
+    members = {name: whole_member(cut.tail, name) for name in ("points", "annotation", "regionType")}
+    points, kind = members["points"], members["regionType"]
+    # An arrow has two points and an outline more, so that outlines are known without their type.
+    whole = isinstance(points, list) and (kind is not None or len(points) >= MIN_RING)
+    if not whole:
         lost = f"region {last} and any after it are lost" if cut.tail else "any further regions are lost"
         return cut.items, f"the release cuts the text at {SVG_LIMIT} characters; {lost}"
-    kind = whole_member(cut.tail, "regionType")
-    said = "" if kind else "; its type is lost too, and it is kept as an outline"
-    region = {"points": points, "regionType": kind or "freehand"}
+    said = "" if kind is not None else "; its type is lost too, and it is kept as an outline"
+    region = {**members, "regionType": "freehand" if kind is None else kind}
     lost = f"the points of region {last} are whole, any regions after it are lost{said}"
     return [*cut.items, region], f"the release cuts the text at {SVG_LIMIT} characters; {lost}"
 
@@ -255,13 +264,13 @@ def _cut_regions(svg: str, where: str) -> tuple[list[Any], str]:
 def _points_and_kind(region: Any, index: int, where: str) -> tuple[tuple[Point, ...], str]:
     try:
         points, kind = tuple(_point(point) for point in region["points"]), region["regionType"]
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, OverflowError) as error:
         raise CaseError(
             f"region {index} has no points or no type as the release writes them ({error})",
             where=where,
             hint="compare the file with the release",
         ) from None
-    if kind not in {"freehand", "arrow"}:
+    if kind not in ("freehand", "arrow"):  # no set: what stands there may be no text at all
         raise CaseError(f"region {index} is of an unknown type {kind!r}", where=where, hint="report it to us")
     return points, kind
 

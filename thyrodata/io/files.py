@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from thyrodata.errors import OutputError
+from thyrodata.errors import CaseError, OutputError
 
-__all__ = ["rename", "replacing", "write_file", "write_image", "writing"]
+__all__ = ["read_text", "rename", "replacing", "write_file", "write_image", "writing"]
 
 
 @contextmanager
@@ -67,6 +67,24 @@ def write_file(path: Path, data: bytes) -> None:
     """
     with replacing(path) as stream:
         stream.write(data)
+
+
+def read_text(path: Path) -> str:
+    """Return a UTF-8 file's text, its line ends as they are, without a byte-order mark.
+
+    Raises:
+        CaseError: It cannot be read, or is not UTF-8.
+    """
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise CaseError(
+            f"the file cannot be read: {error.strerror or error}", where=str(path), hint="check its name"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise CaseError(
+            f"the file is not UTF-8: byte {error.start}", where=str(path), hint="save it as UTF-8"
+        ) from None
 
 
 def write_image(path: str, data: bytes) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from thyrodata.errors import CaseError
 
-__all__ = ["CutArray", "parse_array", "parse_cut_array", "whole_member"]
+__all__ = ["CutArray", "is_cut", "parse_array", "parse_cut_array", "whole_member"]
 
 _DECODER = json.JSONDecoder()
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -40,6 +40,17 @@ def parse_array(text: str, where: str) -> list[Any]:
     if not isinstance(value, list):
         raise _broken("an array was expected", 0, where)
     return value
+
+
+def is_cut(text: str) -> bool:
+    """Return whether a text is the beginning of some JSON, but not whole."""
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        return _runs_out(text, error)
+    except (ValueError, RecursionError):  # as in parse_array, which says so
+        return False
+    return False
 
 
 def parse_cut_array(text: str, where: str) -> CutArray:

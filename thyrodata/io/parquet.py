@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,7 +19,7 @@ from thyrodata.errors import DatasetError, SchemaError
 from thyrodata.io.columns import decode, encode
 from thyrodata.io.files import replacing
 from thyrodata.schema.manifest import SCHEMA_VERSION
-from thyrodata.schema.plain import field_hints
+from thyrodata.schema.plain import field_hints, strip_none
 from thyrodata.schema.record import ImageRecord
 
 __all__ = [
@@ -28,11 +29,14 @@ __all__ = [
     "read_chunk",
     "read_table",
     "records_of",
+    "stream_as",
     "stream_batches",
     "stream_records",
     "write_chunk",
     "write_records",
 ]
+
+T = TypeVar("T")
 
 ROW_GROUP = 1000
 """Records in a row group. Fixed, so that the bytes do not depend on how the records were made."""
@@ -173,9 +177,13 @@ def records_of(batch: pa.RecordBatch) -> list[ImageRecord]:
     """
     if batch.schema != RECORDS:
         raise SchemaError("the columns are not those of thyrodata records")
-    columns = [decode(batch.column(field.name), field.hint) for field in field_hints(ImageRecord)]
-    names = [field.name for field in field_hints(ImageRecord)]
-    return [ImageRecord(**dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)]
+    return _objects(batch, ImageRecord)
+
+
+def _objects(batch: pa.RecordBatch, cls: type[T]) -> list[T]:
+    names = [field.name for field in field_hints(cls)]
+    columns = [decode(batch.column(field.name), field.hint) for field in field_hints(cls)]
+    return [cls(**dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)]
 
 
 def write_chunk(path: Path, batch: pa.RecordBatch) -> None:
@@ -235,7 +243,7 @@ def _opened(path: Path) -> Iterator[pq.ParquetFile]:
 
 
 def stream_batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """Yield the row groups of a records file, one batch each, of all columns or some.
+    """Yield the row groups of a records file, one batch each, of all Parquet columns or some.
 
     Raises:
         DatasetError: The file is missing, damaged or not of this schema.
@@ -259,8 +267,41 @@ def stream_records(path: Path) -> Iterator[ImageRecord]:
         DatasetError: The file is missing, damaged or not of this schema.
         SchemaError: A record is invalid.
     """
-    for batch in stream_batches(path):
-        yield from records_of(batch)
+    return stream_as(path, ImageRecord)
+
+
+def stream_as(path: Path, cls: type[T]) -> Iterator[T]:
+    """Yield each record as an object that has some of a record's fields, reading no other column.
+
+    Args:
+        path: The records file.
+        cls: A dataclass whose fields are, by name, some of those of :class:`ImageRecord`; where a field
+            is itself a dataclass, it too may have some of the fields only.
+
+    Raises:
+        DatasetError: The file is missing, damaged or not of this schema.
+        SchemaError: An object is invalid.
+    """
+    leaves = [
+        leaf
+        for field in field_hints(cls)
+        for leaf in _leaves(field.name, field.hint, RECORDS.field(field.name).type)
+    ]
+    for batch in stream_batches(path, leaves):
+        yield from _objects(batch, cls)
+
+
+def _leaves(path: str, hint: Any, kind: pa.DataType) -> Iterator[str]:
+    """Yield the Parquet columns below a field that a type hint asks for."""
+    bare, _ = strip_none(hint)
+    if pa.types.is_list(kind):
+        args = get_args(bare)
+        yield from _leaves(f"{path}.list.element", args[0] if args else float, kind.value_type)
+    elif is_dataclass(bare):
+        for field in field_hints(bare):
+            yield from _leaves(f"{path}.{field.name}", field.hint, kind.field(field.name).type)
+    else:
+        yield path
 
 
 def read_table(path: Path) -> pa.Table:

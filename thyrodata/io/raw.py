@@ -19,6 +19,7 @@ __all__ = ["Raw", "RawFile", "RawImage", "natural_key", "show_path"]
 MAX_FILE_BYTES = 2**30
 """Larger files are not read whole: images and case files are a thousand times smaller."""
 
+_UNFIT = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")
 _DIGITS = re.compile(r"(\d+)")
 
 
@@ -180,8 +181,15 @@ class RawFile:
         """Return the file's bytes with what its header says, without decoding it.
 
         Raises:
-            CaseError: It cannot be read, is no image, is cut, or its header is corrupt.
+            CaseError: Its name is unfit for a dataset, or it cannot be read, is no image, is cut, or has a
+                corrupt header.
         """
+        if _UNFIT.search(self.path):
+            raise CaseError(
+                "an image's name is not UTF-8, or holds a backslash or control character",
+                where=str(self),
+                hint="rename the file",
+            )
         data = self.read()
         header = probe_image(data, str(self))
         return RawImage(file=self, data=data, sha256=self.raw.reads[self.path], header=header)

@@ -37,11 +37,19 @@ Segment = tuple[Point, Point]
 """The two ends of a straight line."""
 
 MIN_RING = 3
+MAX_COORDINATE = 1_000_000
+"""Pixels. No image is near as wide, and what rasterises an outline needs memory in proportion to it."""
+
+MAX_RUN_BITS = 60
+"""More than any image has pixels; reading a longer number takes time in proportion to its square."""
 
 
-def _check_finite(points: Iterable[Point], what: str) -> None:
-    if not all(map(isfinite, chain.from_iterable(points))):
+def _check_numbers(points: Iterable[Point], what: str) -> None:
+    numbers = tuple(chain.from_iterable(points))
+    if not all(map(isfinite, numbers)):
         raise SchemaError(f"a coordinate of a {what} is not a finite number")
+    if max(numbers) > MAX_COORDINATE or min(numbers) < -MAX_COORDINATE:
+        raise SchemaError(f"a coordinate of a {what} is beyond {MAX_COORDINATE} px")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +68,7 @@ class Box:
     height: float
 
     def __post_init__(self) -> None:
-        _check_finite(((self.x, self.y), (self.width, self.height)), "box")
+        _check_numbers(((self.x, self.y), (self.width, self.height)), "box")
         if self.width < 0 or self.height < 0:
             raise SchemaError(f"a box has a negative side: {self.width} x {self.height} px")
 
@@ -85,7 +93,7 @@ class PolygonPart:
         for ring in (self.exterior, *self.holes):
             if len(ring) < MIN_RING:
                 raise SchemaError(f"a ring of a polygon has {len(ring)} points; an area needs {MIN_RING}")
-            _check_finite(ring, "polygon")
+            _check_numbers(ring, "polygon")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,13 +148,15 @@ class Mask:
         """
         runs: list[int] = []
         value = shift = 0
-        for code in self.counts.encode("ascii", "replace"):
+        for code in map(ord, self.counts):
             bits = code - 48
             if not 0 <= bits < 64:  # noqa: PLR2004 -- six bits
                 raise SchemaError("the counts of a mask hold a character outside COCO's encoding")
             value |= (bits & 0x1F) << shift
             shift += 5
             if bits & 0x20:
+                if shift > MAX_RUN_BITS:
+                    raise SchemaError("a run of a mask is longer than any image")
                 continue
             if bits & 0x10:
                 value -= 1 << shift
@@ -173,7 +183,7 @@ class Calipers:
     short: Segment | None = None
 
     def __post_init__(self) -> None:
-        _check_finite(self.long + (self.short or ()), "caliper")
+        _check_numbers(self.long + (self.short or ()), "caliper")
 
     @property
     def bbox_xywh_px(self) -> tuple[float, float, float, float]:
@@ -194,7 +204,7 @@ class Line:
     def __post_init__(self) -> None:
         if len(self.points) < 2:  # noqa: PLR2004 -- a line has two ends
             raise SchemaError(f"a line has {len(self.points)} points; it needs two")
-        _check_finite(self.points, "line")
+        _check_numbers(self.points, "line")
 
     @property
     def bbox_xywh_px(self) -> tuple[float, float, float, float]:

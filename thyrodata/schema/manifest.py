@@ -83,14 +83,15 @@ class Manifest:
         SchemaError: It is of another schema version.
     """
 
-    schema_version: str = SCHEMA_VERSION
+    schema_version: str
     name: str
     sources: tuple[Source, ...]
     versions: tuple[Version, ...]
     encoder: str | None = None
     """How images were encoded; ``None`` where all are byte-identical copies."""
     pixel_sha256: str
-    """SHA-256 over the images' own sha256 in the order of the records, one per line."""
+    """SHA-256 over one line per image, in the order of the records: the sha256 of its file where that is a
+    copy, that of its samples where it was encoded, so that it holds across encoders."""
     counts: tuple[Tally, ...]
     skips: int
     operation: Operation | None = None

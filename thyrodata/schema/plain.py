@@ -34,9 +34,13 @@ class FieldHint:
         self.required = field.default is MISSING
 
 
-@cache
-def field_hints(cls: type) -> tuple[FieldHint, ...]:
+def field_hints(cls: Any) -> tuple[FieldHint, ...]:
     """Return the fields of a dataclass with their resolved types."""
+    return _field_hints(cls)
+
+
+@cache
+def _field_hints(cls: Any) -> tuple[FieldHint, ...]:
     hints = get_type_hints(cls)
     return tuple(FieldHint(field, hints[field.name]) for field in fields(cls))
 
@@ -113,7 +117,7 @@ def _build(hint: Any, value: Any, where: str) -> Any:
         return _build_object(bare, value, where)
     try:
         return _build_scalar(bare, value)
-    except (ValueError, SchemaError) as error:
+    except (ValueError, OverflowError, SchemaError) as error:  # a whole number may be beyond any float
         hint_text = error.hint if isinstance(error, SchemaError) else ""
         raise SchemaError(str(error).splitlines()[0], where=where, hint=hint_text) from None
 

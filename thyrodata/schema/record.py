@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import isfinite
 
@@ -40,6 +41,7 @@ __all__ = [
     "Reading",
     "Remark",
     "SourceField",
+    "best_coverage",
 ]
 
 PixelBox = tuple[int, int, int, int]
@@ -299,6 +301,18 @@ class Reading:
     coverage: Coverage | None = None
 
 
+def best_coverage(readings: Iterable[Reading]) -> Coverage | None:
+    """Return the best coverage of any reading; ``NONE`` only if every reading says so, or there is none.
+
+    An image that nobody read says as little as one that a reader left without an outline.
+    """
+    stated = {reading.coverage for reading in readings}
+    for coverage in (Coverage.COMPLETE, Coverage.PARTIAL, None):
+        if coverage in stated:
+            return coverage
+    return Coverage.NONE
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfficialSplit:
     """The part that a published split gives the image. ``name`` is empty where there is only one split.
@@ -402,9 +416,5 @@ class ImageRecord:
 
     @property
     def coverage(self) -> Coverage | None:
-        """The best coverage of any reading; ``NONE`` only if every reading says so."""
-        stated = {reading.coverage for reading in self.readings}
-        for coverage in (Coverage.COMPLETE, Coverage.PARTIAL, None, Coverage.NONE):
-            if coverage in stated:
-                return coverage
-        return None
+        """The best coverage of any reading: see :func:`best_coverage`."""
+        return best_coverage(self.readings)

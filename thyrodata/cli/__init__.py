@@ -1,0 +1,63 @@
+"""The command line: a command parses, calls one public function and prints the object it returns (layer 8).
+
+Nothing but typer is imported before a command runs, so that ``--help`` stays light.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from thyrodata import __version__
+from thyrodata.cli import catalog, data, make, splits
+from thyrodata.errors import ThyrodataError, UsageError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="thyrodata",
+    help="Curate and convert thyroid ultrasound (and DeepLesion CT) datasets.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("convert")(make.convert)
+app.command("list")(catalog.list_cards)
+app.command("card")(catalog.card)
+app.command("info")(data.info)
+app.command("show")(data.show)
+app.command("verify")(data.verify)
+app.add_typer(splits.app, name="split")
+app.command("demo")(make.demo)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"thyrodata {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+    _debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line. Exits 0 when done, 1 on findings or an error in the data, 2 on wrong usage."""
+    try:
+        app()
+    except ThyrodataError as error:
+        if "--debug" in sys.argv:
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, UsageError) else 1)
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        sys.stderr.close()
+        sys.exit(0)

@@ -1,0 +1,42 @@
+"""Commands about the datasets that thyrodata knows: list, card."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from thyrodata.cli.options import Json, Quiet
+
+__all__ = ["card", "list_cards"]
+
+
+def list_cards(*, json: Json = False, quiet: Quiet = False) -> None:
+    """List the datasets that can be converted."""
+    from thyrodata.cli.output import emit, table
+    from thyrodata.converters import CONVERTERS
+    from thyrodata.io.cards import load_card
+    from thyrodata.schema.plain import to_plain
+
+    cards = [load_card(name).card for name in CONVERTERS]
+    header = ("name", "what", "identity", "licence", "redistribution", "converter run on")
+    rows = [
+        (c.name, c.title, c.identity.value, c.licence, c.redistribution.value, c.verified.value)
+        for c in cards
+    ]
+    emit([to_plain(c) for c in cards], lambda: table(header, rows), json=json, quiet=quiet)
+
+
+def card(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The dataset's name, as in list.")],
+    *,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Print what is known of a dataset: layout, terms, counts, known issues."""
+    from thyrodata.cli.output import emit
+    from thyrodata.io.cards import load_card
+    from thyrodata.schema.plain import to_plain
+
+    loaded = load_card(name)
+    emit(to_plain(loaded.card), lambda: print(loaded.text), json=json, quiet=quiet)

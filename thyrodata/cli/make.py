@@ -1,0 +1,93 @@
+"""Commands that make datasets: convert, demo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from thyrodata.cli.options import DryRun, Json, Quiet
+
+__all__ = ["convert", "demo"]
+
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, help="Processes to read with; by default one, or one per core for large sources."),
+]
+
+
+def convert(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The dataset's name, as in list.")],
+    raw: Annotated[Path, typer.Argument(metavar="RAW", help="The folder that holds the release.")],
+    *,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The folder to make; by default NAME.")
+    ] = None,
+    workers: Workers = None,
+    on_error: Annotated[
+        str,
+        typer.Option(metavar="raise|skip", help="End at an item that cannot be read, or skip and list it."),
+    ] = "raise",
+    max_skipped: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, help="Share of items that may be skipped; beyond it nothing is published."
+        ),
+    ] = 0.01,
+    by: Annotated[
+        str | None,
+        typer.Option(help="The identity that a split must keep together; refused if it is not published."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the default split.")] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an unfinished build.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the dataset that is there.")
+    ] = False,
+    dry_run: DryRun = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Convert a published dataset: records, images, COCO, a grouped split, a card and checksums."""
+    from thyrodata.cli.output import emit, progress
+    from thyrodata.cli.summary import conversion_json, print_conversion
+    from thyrodata.conversion import convert as run
+
+    with progress(name, quiet=quiet or json) as show:
+        made = run(
+            name,
+            raw,
+            out,
+            workers=workers,
+            on_error=on_error,
+            max_skipped=max_skipped,
+            by=by,
+            seed=seed,
+            resume=resume,
+            overwrite=overwrite,
+            dry_run=dry_run,
+            progress=show,
+        )
+    emit(conversion_json(made), lambda: print_conversion(made), json=json, quiet=quiet)
+
+
+def demo(
+    folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Where to make it.")] = Path(
+        "thyrodata-demo"
+    ),
+    *,
+    cases: Annotated[int, typer.Option(min=3, max=10_000, help="How many synthetic cases.")] = 60,
+    seed: Annotated[int, typer.Option(help="Of the phantoms.")] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Make it anew.")] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Try it: a synthetic release, its conversion, and a contact sheet to look at."""
+    from thyrodata.cli.output import emit, progress
+    from thyrodata.cli.summary import conversion_json, print_demo
+    from thyrodata.demo import make_demo
+
+    with progress("phantoms", quiet=quiet or json) as show:
+        made = make_demo(folder, cases=cases, seed=seed, overwrite=overwrite, progress=show)
+    said = {"raw": str(made.raw), "sheet": str(made.sheet), **conversion_json(made.conversion)}
+    emit(said, lambda: print_demo(made), json=json, quiet=quiet)

@@ -1,0 +1,180 @@
+"""A dataset in a short table: what it holds, how it is split, what to know, where things lie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from thyrodata.cli.output import NOTHING, lines, table
+from thyrodata.schema.plain import to_plain
+
+if TYPE_CHECKING:
+    from thyrodata.conversion import Conversion
+    from thyrodata.dataset import Dataset
+    from thyrodata.demo import Demo
+    from thyrodata.schema.manifest import Manifest
+    from thyrodata.splits import Leak
+
+__all__ = [
+    "conversion_json",
+    "dataset_json",
+    "leak_lines",
+    "leaks_json",
+    "print_conversion",
+    "print_dataset",
+    "print_demo",
+    "print_split",
+]
+
+
+def dataset_json(dataset: Dataset) -> dict[str, Any]:
+    """Return what :func:`print_dataset` prints, as plain values."""
+    splits = {name: dataset.split_report(name) for name in dataset.splits}
+    return {"path": str(dataset.path), "manifest": to_plain(dataset.manifest), "splits": splits}
+
+
+def print_dataset(dataset: Dataset) -> None:
+    """Print what a dataset holds."""
+    manifest = dataset.manifest
+    table(("", "n"), _things(manifest), title=f"{manifest.name}, {dataset.path}")
+    labels = [(scope, *scheme) for scope in _SCOPES for scheme in _labels(manifest, scope)]
+    if labels:
+        table(("said of", "scheme", "values"), [(_SCOPES[what], *row) for what, *row in labels])
+    for name in dataset.splits:
+        print_split(dataset.split_report(name))
+    lines(_notes(manifest))
+    lines(_places(dataset))
+
+
+_SCOPES = {
+    "case-labels": "the case",
+    "image-labels": "the image",
+    "nodule-labels": "the nodule",
+    "finding-labels": "the outline",
+}
+
+
+def _things(manifest: Manifest) -> Iterator[tuple[str, str]]:
+    def many(word: str, what: str, value: str | None = None) -> tuple[str, str]:
+        return (word, str(manifest.count(what, value)))
+
+    for count in manifest.counts:
+        if count.what == "groups":
+            yield (f"groups: {count.value}s", str(count.n))
+    yield many("images", "images")
+    yield many("  with an outline", "outlined-images")
+    if manifest.count("coverage", "none"):
+        yield many("  with none, which does not make them negatives", "coverage", "none")
+    if manifest.count("coverage", "partial"):
+        yield many("  with outlines missing", "coverage", "partial")
+    for count in manifest.counts:
+        if count.what == "findings":
+            yield (f"findings: {count.value}", str(count.n))
+    yield ("items skipped", str(manifest.skips))
+    yield many("remarks", "remarks")
+
+
+def _labels(manifest: Manifest, what: str) -> Iterator[tuple[str, str]]:
+    schemes: dict[str, list[str]] = {}
+    for count in manifest.counts:
+        if count.what == what:
+            scheme, _, value = count.value.partition("/")
+            schemes.setdefault(scheme, []).append(f"{value}: {count.n}")
+    yield from ((scheme, ", ".join(values)) for scheme, values in schemes.items())
+
+
+def print_split(report: dict[str, Any]) -> None:
+    """Print the sizes and the prevalence of each part of a split."""
+    if "balance" not in report:  # a split that the source publishes
+        lines([f"split {report['name']}: {report['made']}"])
+        return
+    kinds = " and ".join(report["grouped_by"])
+    scheme = report["stratified_by"]
+    whole, parts = report["balance"]["whole"], report["balance"]["parts"]
+    grades = list(whole["share_at_least"])
+    shares = [f"≥ {grade}" for grade in grades]
+    header = ("part", "images", f"{kinds}s", "graded", *shares)
+    rows = [
+        (
+            name,
+            str(part["images"]),
+            str(part["groups"]),
+            str(part["labelled_groups"]),
+            *(_percent(part["share_at_least"].get(grade)) for grade in grades),
+        )
+        for name, part in [*parts.items(), ("all", whole)]
+    ]
+    balanced = f", balanced by {scheme} (share of graded {kinds}s)" if scheme else ""
+    table(header, rows, title=f"split {report['name']}, seed {report['seed']}: {kinds}-grouped{balanced}")
+
+
+def _percent(share: float | None) -> str:
+    return NOTHING if share is None else f"{100 * share:.1f} %"
+
+
+def _notes(manifest: Manifest) -> Iterator[str]:
+    kinds = [count.value for count in manifest.counts if count.what == "groups"]
+    if kinds != ["patient"]:
+        names = " and ".join(kinds)
+        yield f"note: the source names {names}s, not patients: one patient may be in several parts"
+    for count in manifest.counts:
+        if count.what == "remarks":
+            yield f"note: {count.n} of {count.value}: see the column remarks of the records"
+    if manifest.skips:
+        yield f"note: {manifest.skips} items could not be read: see reports/skipped.jsonl"
+    for source in manifest.sources:
+        yield f"note: licence: {source.licence}"
+
+
+def _places(dataset: Dataset) -> Iterator[str]:
+    yield f"records      {dataset.path / 'records.parquet'}"
+    yield f"images       {dataset.path / 'images'}"
+    for name in dataset.splits:
+        yield f"COCO         {dataset.path / 'annotations' / name}"
+    yield f"card         {dataset.path / 'README.md'}"
+
+
+def conversion_json(made: Conversion) -> dict[str, Any]:
+    """Return what :func:`print_conversion` prints, as plain values."""
+    said = {
+        "name": made.name,
+        "out": str(made.out),
+        "items": made.items,
+        "images": made.images,
+        "image_bytes": made.image_bytes,
+        "skips": [to_plain(skip) for skip in made.skips],
+    }
+    return said | (dataset_json(made.dataset) if made.dataset else {"dry_run": True})
+
+
+def print_conversion(made: Conversion) -> None:
+    """Print what a conversion made, or what it would make."""
+    if made.dataset:
+        print_dataset(made.dataset)
+    else:
+        megabytes = made.image_bytes / 1e6
+        lines([f"would write {made.images} images of {made.items} items to {made.out}: {megabytes:.1f} MB"])
+    lines(f"skipped {skip.where}: {skip.reason}" for skip in made.skips)
+
+
+def print_demo(made: Demo) -> None:
+    """Print what the demo made and where to look."""
+    lines([f"a synthetic release lies in {made.raw}; it was converted with", "", f"  {made.command}", ""])
+    print_conversion(made.conversion)
+    lines([f"look at       {made.sheet}"])
+
+
+def leaks_json(found: Mapping[str, Sequence[Leak]]) -> dict[str, Any]:
+    """Return the leaks of each split as plain values."""
+    return {
+        name: [{"code": leak.code, "message": leak.message, "image_ids": [*leak.image_ids]} for leak in leaks]
+        for name, leaks in found.items()
+    }
+
+
+def leak_lines(found: Mapping[str, Sequence[Leak]]) -> Iterator[str]:
+    """Yield a line per leak, and one per split that has none."""
+    for name, leaks in found.items():
+        yield from (f"split {name}: {leak.code}: {leak.message}" for leak in leaks)
+        if not leaks:
+            yield f"split {name}: no group and no byte-identical image crosses parts"

@@ -1,0 +1,274 @@
+"""Converting a raw source into a dataset: records, images, the default split, COCO, card and checksums."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from thyrodata import __version__
+from thyrodata.converters import load_converter
+from thyrodata.dataset import HISTORY, MANIFEST, RECORDS_FILE, Dataset, seal, write_manifest
+from thyrodata.engine import Converter, Destination, OnError, Plan, Progress, Run, plan_items, run_items
+from thyrodata.errors import InterruptedRunError, OutputError, SchemaError, UsageError
+from thyrodata.io.cards import load_card
+from thyrodata.io.files import write_file
+from thyrodata.io.journal import append
+from thyrodata.io.parquet import read_chunk, stream_as, write_records
+from thyrodata.io.png import PngEncoder
+from thyrodata.io.raw import Raw
+from thyrodata.io.workspace import Workspace, check_apart, opened_workspace
+from thyrodata.partition import SplitPlan, check_kind, parse_kind, write_official, write_split
+from thyrodata.reports.card import dataset_card
+from thyrodata.schema.glance import Glance, tally
+from thyrodata.schema.manifest import SCHEMA_VERSION, Manifest, Skip, Source, Version
+from thyrodata.schema.plain import to_plain
+
+__all__ = ["Conversion", "convert"]
+
+SKIPPED = "reports/skipped.jsonl"
+VERSIONED = ("pyarrow", "pycocotools")
+"""Packages beside thyrodata whose version may change the bytes of a dataset."""
+
+MAX_SKIPPED = 0.01
+"""Share of items that may be skipped before nothing is published."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversion:
+    """What a conversion did, or with ``dry_run`` would do."""
+
+    name: str
+    out: Path
+    items: int
+    """What the source is made of: cases, rows or clips."""
+    images: int
+    image_bytes: int
+    skips: tuple[Skip, ...]
+    dataset: Dataset | None
+    """What was made; ``None`` for a dry run."""
+
+
+def convert(
+    name: str,
+    raw: str | Path,
+    out: str | Path | None = None,
+    *,
+    workers: int | None = None,
+    on_error: str = "raise",
+    max_skipped: float = MAX_SKIPPED,
+    by: str | None = None,
+    seed: int = 0,
+    resume: bool = False,
+    overwrite: bool = False,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> Conversion:
+    """Convert a published dataset.
+
+    The dataset appears at ``out`` whole, or not at all. What is built meanwhile lies beside it in
+    ``OUT.partial``, and a build that was stopped, even killed, continues with ``resume``. For one source,
+    the bytes written depend on the arguments ``by`` and ``seed`` alone.
+
+    Args:
+        name: The dataset's name, one of ``thyrodata list``.
+        raw: The folder that holds the release.
+        out: The folder to make; by default ``name`` in the working directory.
+        workers: Processes to read with; 1 is this process. By default one, or one per core for large sources.
+        on_error: ``"raise"`` ends at the first item that cannot be read, ``"skip"`` leaves it out and
+            lists it.
+        max_skipped: Share of items, 0 to 1, that may be skipped; beyond it nothing is published.
+        by: The identity that the default split keeps together. It is always the published one; naming
+            another is refused, and writes nothing.
+        seed: Of the default split.
+        resume: Continue an unfinished build.
+        overwrite: Replace a dataset that is at ``out``, and throw away an unfinished build of it.
+        dry_run: Read everything and write nothing.
+        progress: Called with the number of items done and of all.
+
+    Returns:
+        What was done.
+
+    Raises:
+        UsageError: The name, or another argument, is not one of those that there are.
+        RawLayoutError: The folder is not laid out as the dataset is published.
+        CaseError: An item cannot be read, and ``on_error`` is ``"raise"``.
+        SplitError: The split cannot be made as asked.
+        OutputError: ``out`` is in the way or cannot be written, or too much was skipped.
+        InterruptedRunError: The user stopped it; it can be resumed.
+    """
+    converter = load_converter(name)
+    policy = _policy(on_error, max_skipped)
+    target = Path(name if out is None else out)
+    check_kind(parse_kind(by), [load_card(name).card.identity])
+    source = Raw(Path(raw))
+    check_apart(source.root, target)
+    plan = plan_items(converter, source)
+    job = _Job(
+        converter=converter,
+        plan=plan,
+        split=SplitPlan(seed=seed, by=parse_kind(by)),
+        workers=workers,
+        policy=policy,
+        max_skipped=max_skipped,
+        progress=progress,
+    )
+    if dry_run:
+        return job.report(job.read(None), None, target)
+    state = _state(converter, source)
+    with opened_workspace(target, state, MANIFEST, resume=resume, overwrite=overwrite) as space:
+        return job.build(space)
+
+
+def _policy(on_error: str, max_skipped: float) -> OnError:
+    if on_error not in {policy.value for policy in OnError}:
+        raise UsageError(f"there is no error policy {on_error!r}", hint="there are: raise, skip")
+    if not 0 <= max_skipped <= 1:
+        raise UsageError(f"max_skipped is {max_skipped}", hint="it is a share of the items, from 0 to 1")
+    return OnError(on_error)
+
+
+def _state(converter: Converter[Any], raw: Raw) -> dict[str, str]:
+    return {
+        "converter": converter.name,
+        "thyrodata version": __version__,
+        "source": raw.listing_sha256(),
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    """One conversion: what to read and how."""
+
+    converter: Converter[Any]
+    plan: Plan
+    split: SplitPlan
+    workers: int | None
+    policy: OnError
+    max_skipped: float
+    progress: Progress | None
+
+    def read(self, destination: Destination | None) -> Run:
+        """Read all items; with a destination, write images and chunks."""
+        return run_items(
+            self.converter,
+            self.plan,
+            destination,
+            workers=self.workers,
+            on_error=self.policy,
+            progress=self.progress,
+        )
+
+    def build(self, space: Workspace) -> Conversion:
+        """Build the dataset in a workspace and publish it."""
+        try:
+            run = self.read(Destination(dataset=space.dataset, work=space.work))
+            self._check_skips(run, space.dataset)
+            self._assemble(run, space.dataset)
+            space.publish()
+        except KeyboardInterrupt:
+            raise InterruptedRunError(
+                "stopped; what was done is kept", where=str(space.partial), hint="continue with --resume"
+            ) from None
+        return self.report(run, Dataset(space.out), space.out)
+
+    def report(self, run: Run, dataset: Dataset | None, out: Path) -> Conversion:
+        """Say what was done, or would be."""
+        return Conversion(
+            name=self.converter.name,
+            out=out,
+            items=len(self.plan.items),
+            images=run.records,
+            image_bytes=run.image_bytes,
+            skips=run.skips,
+            dataset=dataset,
+        )
+
+    def _check_skips(self, run: Run, folder: Path) -> None:
+        _write_skips(folder, run.skips)
+        total = len(self.plan.items) + len(self.plan.unclaimed)
+        if len(run.skips) > self.max_skipped * total:
+            raise OutputError(
+                f"{len(run.skips)} of {total} items cannot be read, which is more than --max-skipped "
+                f"{self.max_skipped:g} allows: nothing is published",
+                where=str(folder / SKIPPED),
+                hint="mend the source, or allow more: --resume --on-error skip --max-skipped SHARE",
+            )
+        if not run.records:
+            raise OutputError("no image could be read: nothing is published", where=str(folder / SKIPPED))
+
+    def _assemble(self, run: Run, folder: Path) -> None:
+        """Write everything but the images, from the chunks; whatever an earlier attempt left is replaced."""
+        for entry in folder.iterdir():
+            if entry.is_dir() and entry.name != "images":
+                shutil.rmtree(entry)
+            elif entry.is_file():
+                entry.unlink()
+        _write_skips(folder, run.skips)
+        write_records(
+            folder / RECORDS_FILE, (batch for file in run.chunk_files for batch in read_chunk(file))
+        )
+        _check_unique(folder)
+        write_manifest(folder, self._manifest(run, folder))
+        dataset = Dataset(folder)
+        write_official(dataset, folder)
+        write_split(dataset, folder, self.split)
+        write_file(folder / "README.md", dataset_card(dataset).encode())
+        _write_history(folder, self.converter.name)
+        images = (glance.image for glance in dataset.glances())
+        seal(folder, {image.path: image.sha256 for image in images if image.path and image.sha256})
+
+    def _manifest(self, run: Run, folder: Path) -> Manifest:
+        card = load_card(self.converter.name).card
+        skipped = {path for skip in run.skips for path in skip.files}
+        skipped -= {str(file) for item in self.plan.items for file in item.files if str(item) not in skipped}
+        return Manifest(
+            schema_version=SCHEMA_VERSION,
+            name=card.name,
+            sources=(
+                Source(
+                    card=card.name,
+                    licence=card.licence,
+                    converter=self.converter.name,
+                    raw_sha256=run.raw_sha256,
+                    raw_files_read=len(self.plan.raw.files) - len(skipped) - len(self.plan.ignored),
+                    raw_files_skipped=len(skipped),
+                    raw_files_ignored=len(self.plan.ignored),
+                ),
+            ),
+            versions=(
+                Version(package="thyrodata", version=__version__),
+                *(Version(package=name, version=version(name)) for name in VERSIONED),
+            ),
+            encoder=PngEncoder.ISAL.describe() if run.encoded else None,
+            pixel_sha256=run.pixel_sha256,
+            counts=tally(stream_as(folder / RECORDS_FILE, Glance)),
+            skips=len(run.skips),
+        )
+
+
+def _check_unique(folder: Path) -> None:
+    """Refuse two records of one id or one image file: the second would have overwritten the first."""
+    seen: set[str] = set()
+    for glance in stream_as(folder / RECORDS_FILE, Glance):
+        for name in (glance.image_id, glance.image.path):
+            if name in seen:
+                raise SchemaError(f"two records are called {name!r}", hint="two files of the source clash")
+            if name is not None:
+                seen.add(name)
+
+
+def _write_skips(folder: Path, skips: Sequence[Skip]) -> None:
+    (folder / SKIPPED).parent.mkdir(exist_ok=True)
+    lines = (json.dumps(to_plain(skip), ensure_ascii=False) + "\n" for skip in skips)
+    write_file(folder / SKIPPED, "".join(lines).encode())
+
+
+def _write_history(folder: Path, name: str) -> None:
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    append(folder / HISTORY, {"time": now, "operation": f"convert {name}", "thyrodata": __version__})

@@ -1,0 +1,1 @@
+"""Exports to the formats that trainers read, all fed by one view (layer 6)."""

@@ -1,0 +1,299 @@
+"""Making, writing and auditing the splits of a dataset, with the COCO files of their parts."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from thyrodata.dataset import Dataset
+from thyrodata.errors import SplitError, UsageError
+from thyrodata.exports.coco import export_coco
+from thyrodata.exports.view import LossLedger, exported_readers, view
+from thyrodata.io.files import read_text, write_file
+from thyrodata.schema.glance import Glance
+from thyrodata.schema.vocab import GRADED, SCHEMES, GroupKind
+from thyrodata.splits import (
+    Assignment,
+    Leak,
+    Split,
+    SplitItem,
+    audit_split,
+    format_csv,
+    make_split,
+    read_links,
+    read_split_csv,
+)
+
+__all__ = [
+    "MadeSplit",
+    "SplitPlan",
+    "add_split",
+    "audit_dataset",
+    "check_kind",
+    "write_official",
+    "write_split",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitPlan:
+    """How a split is to be made. See :func:`thyrodata.splits.make_split`."""
+
+    name: str = "default"
+    ratios: Mapping[str, float] | None = None
+    folds: int | None = None
+    seed: int = 0
+    by: GroupKind | None = None
+    """The identity to keep together: it must be the published one, so naming it is a check."""
+    stratify: str | None = None
+    """The graded scheme to balance; by default the one that grades the most groups."""
+    links: Path | None = None
+    """A CSV file ``image_id,cluster`` of images that belong together."""
+    extend: Path | None = None
+    """The CSV file of an earlier split whose assignments are kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeSplit:
+    """A split of a dataset, what was kept together and balanced, and what its COCO files leave out."""
+
+    split: Split
+    kinds: tuple[GroupKind, ...]
+    """What the dataset's groups are; only where this is ``patient`` alone is the split patient-grouped."""
+    scheme: str | None
+    """The scheme that was balanced; ``None`` where nothing is graded."""
+    ledgers: Mapping[str, LossLedger]
+    """By reader."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return how the split was made as plain values, grades by their names on the scale."""
+        grades = [str(term.value) for term in SCHEMES[self.scheme]] if self.scheme else []
+        said = self.split.to_json()
+        counted = said["balance"]
+        for part in (counted["whole"], *counted["parts"].values()):
+            for name in ("groups_per_grade", "share_at_least"):
+                part[name] = {grades[int(grade)]: n for grade, n in part[name].items()}
+        return {
+            **said,
+            "grouped_by": [kind.value for kind in self.kinds],
+            "stratified_by": self.scheme,
+            "left_out_of_coco": _left_out(self.ledgers),
+        }
+
+
+def parse_ratios(text: str | None) -> dict[str, float] | None:
+    """Return the ratios that ``70/15/15`` (train, val, test) or ``train=0.8,test=0.2`` says.
+
+    Raises:
+        UsageError: The text is neither.
+    """
+    if text is None:
+        return None
+    try:
+        if "=" not in text:
+            shares = [float(share) for share in text.split("/")]
+            return dict(zip(("train", "val", "test"), (s / sum(shares) for s in shares), strict=True))
+        pairs = [pair.split("=") for pair in text.split(",")]
+        ratios = {part.strip(): float(share) for part, share in pairs}
+    except (ValueError, ZeroDivisionError):
+        ratios = {}
+    if not ratios or len(ratios) != text.count("="):
+        raise UsageError(
+            f"{text!r} is no set of ratios", hint="write 70/15/15 for train/val/test, or train=0.8,test=0.2"
+        )
+    return ratios
+
+
+def parse_kind(name: str | None) -> GroupKind | None:
+    """Return the kind of group of this name.
+
+    Raises:
+        UsageError: There is none.
+    """
+    kinds = {kind.value: kind for kind in GroupKind}
+    if name is not None and name not in kinds:
+        raise UsageError(f"there is no identity {name!r}", hint=f"there are: {', '.join(kinds)}")
+    return None if name is None else kinds[name]
+
+
+def check_kind(by: GroupKind | None, published: Iterable[GroupKind]) -> None:
+    """Refuse to split by another identity than the published one.
+
+    Raises:
+        SplitError: The source does not name that identity, or names a coarser one.
+    """
+    order = list(GroupKind)  # patient first, image last
+    for kind in published:
+        if by is None or by is kind:
+            continue
+        if order.index(by) < order.index(kind):
+            raise SplitError(
+                f"the source does not name {by.value}s: what it names is the {kind.value}",
+                hint=f"split by {kind.value} (leave --by out); one {by.value} may then cross parts",
+            )
+        raise SplitError(
+            f"a split by {by.value} would put one {kind.value} into several parts",
+            hint=f"split by {kind.value} (leave --by out)",
+        )
+
+
+def _published_kinds(dataset: Dataset) -> tuple[GroupKind, ...]:
+    return tuple(GroupKind(count.value) for count in dataset.manifest.counts if count.what == "groups")
+
+
+def _scheme(glances: Iterable[Glance], wanted: str | None) -> str | None:
+    """Return the graded scheme that the most groups have, or the wanted one if any group has it."""
+    seen = {(glance.group_id, term.scheme) for glance in glances for term in glance.terms}
+    groups = Counter(scheme for _, scheme in seen if scheme in GRADED)
+    if wanted is None:
+        return min(groups, key=lambda scheme: (-groups[scheme], scheme), default=None)
+    if wanted not in groups:
+        raise UsageError(
+            f"no image is graded by {wanted!r}", hint=f"there are: {', '.join(sorted(groups)) or 'none'}"
+        )
+    return wanted
+
+
+def _items(glances: Iterable[Glance], scheme: str | None) -> list[SplitItem]:
+    return [
+        SplitItem(
+            image_id=glance.image_id,
+            group_id=glance.group_id,
+            sha256=glance.image.sha256,
+            grade=max(
+                (term.grade for term in glance.terms if term.scheme == scheme and term.grade is not None),
+                default=None,
+            ),
+        )
+        for glance in glances
+    ]
+
+
+def plan_split(dataset: Dataset, plan: SplitPlan) -> MadeSplit:
+    """Make a split of a dataset and write nothing.
+
+    Raises:
+        SplitError: It cannot be made as asked.
+        UsageError: The plan contradicts itself.
+    """
+    kinds = _published_kinds(dataset)
+    check_kind(plan.by, kinds)
+    scheme = _scheme(dataset.glances(), plan.stratify)
+    split = make_split(
+        _items(dataset.glances(), scheme),
+        name=plan.name,
+        ratios=plan.ratios,
+        seed=plan.seed,
+        folds=plan.folds,
+        links=read_links(read_text(plan.links), str(plan.links)) if plan.links else (),
+        extend=read_split_csv(read_text(plan.extend), str(plan.extend)) if plan.extend else (),
+    )
+    return MadeSplit(split=split, kinds=kinds, scheme=scheme, ledgers={})
+
+
+def write_split(dataset: Dataset, folder: Path, plan: SplitPlan) -> MadeSplit:
+    """Make a split and write its files below a folder: the CSV, how it was made, and COCO for each part.
+
+    Raises:
+        SplitError: The split cannot be made as asked.
+        UsageError: The plan contradicts itself.
+        OutputError: A file could not be written.
+    """
+    planned = plan_split(dataset, plan)
+    rows = planned.split.assignments
+    made = replace(planned, ledgers=_write_parts(dataset, folder, plan.name, rows))
+    _write_json(folder / "splits" / f"{plan.name}.json", made.to_json())
+    return made
+
+
+def write_official(dataset: Dataset, folder: Path) -> tuple[str, ...]:
+    """Write the splits that the source publishes, as it publishes them, and return their names.
+
+    Raises:
+        OutputError: A file could not be written.
+    """
+    published: dict[str, list[Assignment]] = {}
+    for glance in dataset.glances():
+        for official in glance.official_splits:
+            name = f"official-{official.name}" if official.name else "official"
+            row = Assignment(image_id=glance.image_id, group_id=glance.group_id, part=official.part)
+            published.setdefault(name, []).append(row)
+    for name, rows in sorted(published.items()):
+        ledgers = _write_parts(dataset, folder, name, rows)
+        said = {"name": name, "made": "as the source publishes it", "left_out_of_coco": _left_out(ledgers)}
+        _write_json(folder / "splits" / f"{name}.json", said)
+    return tuple(sorted(published))
+
+
+def _write_parts(
+    dataset: Dataset, folder: Path, name: str, rows: Iterable[Assignment]
+) -> dict[str, LossLedger]:
+    """Write a split's CSV file and the COCO files of its parts; return what those leave out, by reader."""
+    rows = tuple(rows)
+    (folder / "splits").mkdir(parents=True, exist_ok=True)
+    write_file(folder / "splits" / f"{name}.csv", format_csv(rows).encode())
+    part_of = {row.image_id: row.part for row in rows}
+    readers = exported_readers(dataset)
+    ledgers = {}
+    for reader in readers:
+        below = folder / "annotations" / name / (reader if len(readers) > 1 else "")
+        info = {"description": f"{dataset.manifest.name}, split {name}", "reader": reader}
+        ledgers[reader] = export_coco(view(dataset, part_of, reader), below, info)
+    return ledgers
+
+
+def _left_out(ledgers: Mapping[str, LossLedger]) -> dict[str, Any]:
+    return {
+        reader: [
+            {"what": what, "reason": reason, "n": n} for (what, reason), n in sorted(ledger.lost.items())
+        ]
+        for reader, ledger in ledgers.items()
+    }
+
+
+def _write_json(path: Path, value: Any) -> None:
+    write_file(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def add_split(dataset: Dataset, plan: SplitPlan, *, dry_run: bool = False) -> MadeSplit:
+    """Make a split and add it to a dataset; records and images stay untouched.
+
+    Args:
+        dataset: The dataset.
+        plan: How the split is to be made.
+        dry_run: Make it and write nothing.
+
+    Raises:
+        SplitError: There is a split of this name, or it cannot be made as asked.
+        UsageError: The plan contradicts itself.
+        OutputError: A file could not be written.
+    """
+    if plan.name in dataset.splits:
+        raise SplitError(
+            f"there is a split {plan.name!r} already",
+            where=str(dataset.split_file(plan.name)),
+            hint="choose another name: a split that is there is never changed",
+        )
+    if dry_run:
+        return plan_split(dataset, plan)
+    with dataset.adding() as folder:
+        return write_split(dataset, folder, plan)
+
+
+def audit_dataset(dataset: Dataset, name: str, links: Path | None = None) -> tuple[Leak, ...]:
+    """Return every way in which a split of a dataset leaks, or does not fit it.
+
+    Raises:
+        DatasetError: There is no such split.
+        SplitError: Its file, or the file of links, is damaged.
+    """
+    file = dataset.split_file(name)
+    return audit_split(
+        _items(dataset.glances(), None),
+        read_split_csv(read_text(file), str(file)),
+        read_links(read_text(links), str(links)) if links else (),
+    )

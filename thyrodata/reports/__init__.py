@@ -1,0 +1,1 @@
+"""Reports for people: pictures and pages drawn from records."""
