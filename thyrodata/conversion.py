@@ -15,7 +15,7 @@ from thyrodata import __version__
 from thyrodata.converters import load_converter
 from thyrodata.dataset import HISTORY, MANIFEST, RECORDS_FILE, Dataset, seal, write_manifest
 from thyrodata.engine import Converter, Destination, OnError, Plan, Progress, Run, plan_items, run_items
-from thyrodata.errors import InterruptedRunError, OutputError, SchemaError, UsageError
+from thyrodata.errors import InterruptedRunError, OutputError, UsageError
 from thyrodata.io.cards import load_card
 from thyrodata.io.files import write_file
 from thyrodata.io.journal import append
@@ -25,9 +25,9 @@ from thyrodata.io.raw import Raw
 from thyrodata.io.workspace import Workspace, check_apart, opened_workspace
 from thyrodata.partition import SplitPlan, check_kind, parse_kind, write_official, write_split
 from thyrodata.reports.card import dataset_card
-from thyrodata.schema.glance import Glance, tally
 from thyrodata.schema.manifest import SCHEMA_VERSION, Manifest, Skip, Source, Version
 from thyrodata.schema.plain import to_plain
+from thyrodata.survey import Glance, Survey
 
 __all__ = ["Conversion", "convert"]
 
@@ -213,17 +213,16 @@ class _Job:
         write_records(
             folder / RECORDS_FILE, (batch for file in run.chunk_files for batch in read_chunk(file))
         )
-        _check_unique(folder)
-        write_manifest(folder, self._manifest(run, folder))
+        survey = Survey(stream_as(folder / RECORDS_FILE, Glance))
+        write_manifest(folder, self._manifest(run, survey))
         dataset = Dataset(folder)
-        write_official(dataset, folder)
-        write_split(dataset, folder, self.split)
+        write_official(dataset, survey, folder)
+        write_split(dataset, survey, folder, self.split)
         write_file(folder / "README.md", dataset_card(dataset).encode())
         _write_history(folder, self.converter.name)
-        images = (glance.image for glance in dataset.glances())
-        seal(folder, {image.path: image.sha256 for image in images if image.path and image.sha256})
+        seal(folder, {m.path: m.sha256 for m in survey.members if m.path and m.sha256})
 
-    def _manifest(self, run: Run, folder: Path) -> Manifest:
+    def _manifest(self, run: Run, survey: Survey) -> Manifest:
         card = load_card(self.converter.name).card
         skipped = {path for skip in run.skips for path in skip.files}
         skipped -= {str(file) for item in self.plan.items for file in item.files if str(item) not in skipped}
@@ -247,20 +246,9 @@ class _Job:
             ),
             encoder=PngEncoder.ISAL.describe() if run.encoded else None,
             pixel_sha256=run.pixel_sha256,
-            counts=tally(stream_as(folder / RECORDS_FILE, Glance)),
+            counts=survey.counts,
             skips=len(run.skips),
         )
-
-
-def _check_unique(folder: Path) -> None:
-    """Refuse two records of one id or one image file: the second would have overwritten the first."""
-    seen: set[str] = set()
-    for glance in stream_as(folder / RECORDS_FILE, Glance):
-        for name in (glance.image_id, glance.image.path):
-            if name in seen:
-                raise SchemaError(f"two records are called {name!r}", hint="two files of the source clash")
-            if name is not None:
-                seen.add(name)
 
 
 def _write_skips(folder: Path, skips: Sequence[Skip]) -> None:

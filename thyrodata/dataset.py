@@ -16,10 +16,10 @@ from thyrodata.errors import DatasetError, SchemaError
 from thyrodata.io.files import rename, write_file, writing
 from thyrodata.io.hashes import SUMS, format_sums, hash_file, list_files, read_sums
 from thyrodata.io.parquet import read_table, stream_as, stream_records
-from thyrodata.schema.glance import Glance
 from thyrodata.schema.manifest import Manifest
 from thyrodata.schema.plain import from_plain, to_plain
 from thyrodata.schema.record import ImageRecord
+from thyrodata.survey import Glance, Survey
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,13 +97,14 @@ class Dataset:
             if wanted is None or record.image_id in wanted:
                 yield record
 
-    def glances(self) -> Iterator[Glance]:
-        """Yield the records without their coordinates and texts, for counting and splitting.
+    def survey(self) -> Survey:
+        """Count what the dataset holds, in one pass over the records without their coordinates and texts.
 
         Raises:
             DatasetError: The records are missing or damaged.
+            SchemaError: Two records have one id, or one image file.
         """
-        return stream_as(self.path / RECORDS_FILE, Glance)
+        return Survey(stream_as(self.path / RECORDS_FILE, Glance))
 
     def table(self) -> pa.Table:
         """Return all records as one Arrow table, one row per image.
@@ -210,12 +211,12 @@ class Dataset:
     def _image_problems(self, sums: Mapping[str, str]) -> list[Problem]:
         unclaimed = {path for path in sums if path.startswith("images/")}
         problems = []
-        for glance in self.glances():
-            path = glance.image.path
+        for member in self.survey().members:
+            path = member.path
             if path is None:
                 continue
             unclaimed.discard(path)
-            if sums.get(path) != glance.image.sha256:
+            if sums.get(path) != member.sha256:
                 problems.append(Problem(path=path, what="has another checksum in the records"))
         return problems + [Problem(path=path, what="belongs to no record") for path in unclaimed]
 

@@ -14,8 +14,7 @@ from thyrodata.errors import SplitError, UsageError
 from thyrodata.exports.coco import export_coco
 from thyrodata.exports.view import LossLedger, exported_readers, view
 from thyrodata.io.files import read_text, write_file
-from thyrodata.schema.glance import Glance
-from thyrodata.schema.vocab import GRADED, SCHEMES, GroupKind
+from thyrodata.schema.vocab import SCHEMES, GroupKind
 from thyrodata.splits import (
     Assignment,
     Leak,
@@ -27,6 +26,7 @@ from thyrodata.splits import (
     read_links,
     read_split_csv,
 )
+from thyrodata.survey import Member, Survey
 
 __all__ = [
     "MadeSplit",
@@ -141,14 +141,10 @@ def check_kind(by: GroupKind | None, published: Iterable[GroupKind]) -> None:
         )
 
 
-def _published_kinds(dataset: Dataset) -> tuple[GroupKind, ...]:
-    return tuple(GroupKind(count.value) for count in dataset.manifest.counts if count.what == "groups")
-
-
-def _scheme(glances: Iterable[Glance], wanted: str | None) -> str | None:
+def _scheme(members: Iterable[Member], wanted: str | None) -> str | None:
     """Return the graded scheme that the most groups have, or the wanted one if any group has it."""
-    seen = {(glance.group_id, term.scheme) for glance in glances for term in glance.terms}
-    groups = Counter(scheme for _, scheme in seen if scheme in GRADED)
+    seen = {(member.group_id, term.scheme) for member in members for term in member.grades}
+    groups = Counter(scheme for _, scheme in seen)
     if wanted is None:
         return min(groups, key=lambda scheme: (-groups[scheme], scheme), default=None)
     if wanted not in groups:
@@ -158,33 +154,33 @@ def _scheme(glances: Iterable[Glance], wanted: str | None) -> str | None:
     return wanted
 
 
-def _items(glances: Iterable[Glance], scheme: str | None) -> list[SplitItem]:
+def _items(members: Iterable[Member], scheme: str | None) -> list[SplitItem]:
     return [
         SplitItem(
-            image_id=glance.image_id,
-            group_id=glance.group_id,
-            sha256=glance.image.sha256,
+            image_id=member.image_id,
+            group_id=member.group_id,
+            sha256=member.sha256,
             grade=max(
-                (term.grade for term in glance.terms if term.scheme == scheme and term.grade is not None),
+                (term.grade for term in member.grades if term.scheme == scheme and term.grade is not None),
                 default=None,
             ),
         )
-        for glance in glances
+        for member in members
     ]
 
 
-def plan_split(dataset: Dataset, plan: SplitPlan) -> MadeSplit:
-    """Make a split of a dataset and write nothing.
+def plan_split(survey: Survey, plan: SplitPlan) -> MadeSplit:
+    """Make a split of a surveyed dataset and write nothing.
 
     Raises:
         SplitError: It cannot be made as asked.
         UsageError: The plan contradicts itself.
     """
-    kinds = _published_kinds(dataset)
+    kinds = tuple(GroupKind(count.value) for count in survey.counts if count.what == "groups")
     check_kind(plan.by, kinds)
-    scheme = _scheme(dataset.glances(), plan.stratify)
+    scheme = _scheme(survey.members, plan.stratify)
     split = make_split(
-        _items(dataset.glances(), scheme),
+        _items(survey.members, scheme),
         name=plan.name,
         ratios=plan.ratios,
         seed=plan.seed,
@@ -195,7 +191,7 @@ def plan_split(dataset: Dataset, plan: SplitPlan) -> MadeSplit:
     return MadeSplit(split=split, kinds=kinds, scheme=scheme, ledgers={})
 
 
-def write_split(dataset: Dataset, folder: Path, plan: SplitPlan) -> MadeSplit:
+def write_split(dataset: Dataset, survey: Survey, folder: Path, plan: SplitPlan) -> MadeSplit:
     """Make a split and write its files below a folder: the CSV, how it was made, and COCO for each part.
 
     Raises:
@@ -203,24 +199,24 @@ def write_split(dataset: Dataset, folder: Path, plan: SplitPlan) -> MadeSplit:
         UsageError: The plan contradicts itself.
         OutputError: A file could not be written.
     """
-    planned = plan_split(dataset, plan)
+    planned = plan_split(survey, plan)
     rows = planned.split.assignments
     made = replace(planned, ledgers=_write_parts(dataset, folder, plan.name, rows))
     _write_json(folder / "splits" / f"{plan.name}.json", made.to_json())
     return made
 
 
-def write_official(dataset: Dataset, folder: Path) -> tuple[str, ...]:
+def write_official(dataset: Dataset, survey: Survey, folder: Path) -> tuple[str, ...]:
     """Write the splits that the source publishes, as it publishes them, and return their names.
 
     Raises:
         OutputError: A file could not be written.
     """
     published: dict[str, list[Assignment]] = {}
-    for glance in dataset.glances():
-        for official in glance.official_splits:
+    for member in survey.members:
+        for official in member.official_splits:
             name = f"official-{official.name}" if official.name else "official"
-            row = Assignment(image_id=glance.image_id, group_id=glance.group_id, part=official.part)
+            row = Assignment(image_id=member.image_id, group_id=member.group_id, part=official.part)
             published.setdefault(name, []).append(row)
     for name, rows in sorted(published.items()):
         ledgers = _write_parts(dataset, folder, name, rows)
@@ -279,9 +275,9 @@ def add_split(dataset: Dataset, plan: SplitPlan, *, dry_run: bool = False) -> Ma
             hint="choose another name: a split that is there is never changed",
         )
     if dry_run:
-        return plan_split(dataset, plan)
+        return plan_split(dataset.survey(), plan)
     with dataset.adding() as folder:
-        return write_split(dataset, folder, plan)
+        return write_split(dataset, dataset.survey(), folder, plan)
 
 
 def audit_dataset(dataset: Dataset, name: str, links: Path | None = None) -> tuple[Leak, ...]:
@@ -293,7 +289,7 @@ def audit_dataset(dataset: Dataset, name: str, links: Path | None = None) -> tup
     """
     file = dataset.split_file(name)
     return audit_split(
-        _items(dataset.glances(), None),
+        _items(dataset.survey().members, None),
         read_split_csv(read_text(file), str(file)),
         read_links(read_text(links), str(links)) if links else (),
     )

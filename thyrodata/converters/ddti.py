@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -40,7 +40,6 @@ SVG_LIMIT = 2500
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 _NAME = re.compile(rf"({_NUMBER.pattern})(?:_({_NUMBER.pattern}))?")
 _AGE = re.compile(r"[0-9]{1,3}")
-_NUMBERS = (int, float)
 _SEX = {"F": Sex.FEMALE, "M": Sex.MALE}  # 15 cases say "u", which the release does not explain
 _SCHEME_OF_TAG = {
     "composition": "ddti-composition",
@@ -263,14 +262,21 @@ def _cut_regions(svg: str, where: str) -> tuple[list[Any], str]:
 
 def _points_and_kind(region: Any, index: int, where: str) -> tuple[tuple[Point, ...], str]:
     try:
-        points, kind = tuple(_point(point) for point in region["points"]), region["regionType"]
+        xs, ys = [p["x"] for p in region["points"]], [p["y"] for p in region["points"]]
+        points, kind = tuple(zip(map(float, xs), map(float, ys), strict=True)), region["regionType"]
     except (KeyError, TypeError, OverflowError) as error:
         raise CaseError(
             f"region {index} has no points or no type as the release writes them ({error})",
             where=where,
             hint="compare the file with the release",
         ) from None
-    if kind not in ("freehand", "arrow"):  # no set: what stands there may be no text at all
+    if not {*map(type, xs), *map(type, ys)} <= {int, float}:
+        raise CaseError(
+            f"a coordinate of region {index} is no number",
+            where=where,
+            hint="compare the file with the release",
+        )
+    if kind not in {"freehand", "arrow"}:
         raise CaseError(f"region {index} is of an unknown type {kind!r}", where=where, hint="report it to us")
     return points, kind
 
@@ -287,12 +293,5 @@ def _finding(points: tuple[Point, ...], kind: str, index: int, notes: Any) -> Fi
     )
 
 
-def _point(point: Any) -> Point:
-    x, y = point["x"], point["y"]
-    if type(x) not in _NUMBERS or type(y) not in _NUMBERS:
-        raise TypeError("a coordinate is not a number")
-    return (float(x), float(y))
-
-
-def _outside(points: Iterable[Point], width: int, height: int) -> int:
+def _outside(points: Sequence[Point], width: int, height: int) -> int:
     return sum(not (0 <= x <= width and 0 <= y <= height) for x, y in points)

@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,7 +24,7 @@ from thyrodata.exports.view import LossLedger, View, ViewedFinding, ViewedImage
 from thyrodata.io.files import replacing, writing
 from thyrodata.schema.geometry import Box, Mask, Polygon, Ring
 from thyrodata.schema.plain import to_plain, union_tag
-from thyrodata.schema.record import Read
+from thyrodata.schema.record import Label, Read
 
 __all__ = ["export_coco"]
 
@@ -112,9 +113,14 @@ def _image(image: ViewedImage) -> dict[str, Any]:
         "group_id": record.group_id,
         "group_kind": record.group_kind.value,
         "coverage": record.coverage.value if record.coverage else None,
-        "case_labels": to_plain(record.case_labels),
-        "image_labels": to_plain(record.image_labels),
+        "case_labels": [_label(label) for label in record.case_labels],
+        "image_labels": [_label(label) for label in record.image_labels],
     }
+
+
+@cache
+def _label(label: Label) -> Any:
+    return to_plain(label)
 
 
 def _annotations(image: ViewedImage, ids: Mapping[str, int]) -> Iterator[dict[str, Any]]:
@@ -131,7 +137,7 @@ def _annotations(image: ViewedImage, ids: Mapping[str, int]) -> Iterator[dict[st
             "finding_id": finding.finding_id,
             "structure": finding.structure.value,
             "geometry": union_tag(type(geometry)),
-            "labels": to_plain(finding.labels),
+            "labels": [_label(label) for label in finding.labels],
             "nodule_id": finding.nodule_id,
             "reader": finding.origin.reader if isinstance(finding.origin, Read) else None,
             "score": finding.score,

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from thyrodata.dataset import Dataset
 from thyrodata.errors import UsageError
 from thyrodata.schema.geometry import Box, Geometry, Mask, Polygon
-from thyrodata.schema.glance import category
 from thyrodata.schema.record import Finding, ImageRecord, Read
 from thyrodata.schema.vocab import SCHEMES, Coverage, Structure
+from thyrodata.survey import category
 
 __all__ = ["CONSENSUS", "LossLedger", "View", "ViewedFinding", "ViewedImage", "exported_readers", "view"]
 

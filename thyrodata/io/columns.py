@@ -22,9 +22,14 @@ import pyarrow as pa
 from thyrodata.errors import SchemaError
 from thyrodata.schema.geometry import Point
 from thyrodata.schema.plain import field_hints, strip_none, union_tag
+from thyrodata.schema.record import Label, Reading
 from thyrodata.schema.vocab import Term, parse_term
 
 __all__ = ["decode", "encode"]
+
+
+REPEATED = (Label, Reading)
+"""Classes of which the same few objects come again by the thousand, and never null: they are shared."""
 
 
 def encode(values: Sequence[Any], hint: Any, kind: pa.DataType) -> pa.Array:
@@ -129,6 +134,9 @@ def _decode_objects(array: pa.StructArray, cls: Any) -> list[Any]:
     build = _builder(cls)
     columns = [decode(array.field(field.name), field.hint) for field in field_hints(cls)]
     rows: Iterator[tuple[Any, ...]] = zip(*columns, strict=True)
+    if cls in REPEATED:
+        known: dict[tuple[Any, ...], Any] = {}
+        return [known.get(row) or known.setdefault(row, build(*row)) for row in rows]
     if array.null_count == 0:
         return [build(*row) for row in rows]
     valid = array.is_valid().to_numpy(zero_copy_only=False).tolist()

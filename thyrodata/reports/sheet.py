@@ -174,7 +174,7 @@ class _Layout:
 
     @property
     def stroke(self) -> float:
-        return max(1, self.tile_width / 190)
+        return max(1.4, self.tile_width / 190)
 
     @property
     def width(self) -> int:
@@ -540,7 +540,7 @@ def _trace(draw: ImageDraw.ImageDraw, path: _Path, size: tuple[int, int], width:
     radius = (width - 1) / 2
     for segment in _clipped(path, size, width):
         ends = segment - 0.5  # Pillow counts from the middle of a pixel
-        draw.line([tuple(end) for end in ends.tolist()], 255, round(width))
+        draw.line([tuple(end) for end in ends.tolist()], 255, 2 * int(width / 2) + 1)
         for x, y in ends.tolist():
             draw.ellipse((x - radius, y - radius, x + radius, y + radius), 255)
 
@@ -555,7 +555,7 @@ def _clipped(path: _Path, size: tuple[int, int], margin: float) -> NDArray[np.fl
         (segments, 2 ends, 2) of x, y.
     """
     start, step = path[:-1], np.diff(path, axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):  # a segment along an axis never crosses its borders
+    with np.errstate(all="ignore"):  # a segment along an axis crosses two borders at infinity
         crossings = np.stack(((-margin - start) / step, (np.array(size) + margin - start) / step))
     enter = np.fmin(*crossings).max(axis=1, initial=0)
     leave = np.fmax(*crossings).min(axis=1, initial=1)

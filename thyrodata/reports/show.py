@@ -69,7 +69,7 @@ def _wanted(dataset: Dataset, count: int, split: str, part: str | None, ids: Seq
     if count < 1:
         raise UsageError(f"{count} images cannot be shown", hint="give a --count of one or more")
     if part is None:
-        every = [glance.image_id for glance in dataset.glances()]
+        every = [member.image_id for member in dataset.survey().members]
     else:
         parts = dataset.split(split)
         if part not in parts:
