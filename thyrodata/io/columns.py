@@ -18,10 +18,11 @@ from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from thyrodata.errors import SchemaError
 from thyrodata.schema.geometry import Point
-from thyrodata.schema.plain import field_hints, strip_none, union_tag
+from thyrodata.schema.plain import FieldHint, field_hints, strip_none, union_tag
 from thyrodata.schema.record import Label, Reading
 from thyrodata.schema.vocab import Term, parse_term
 
@@ -116,9 +117,9 @@ def _members(values: list[Any], enum: type[Enum]) -> list[Any]:
 
 def _only(row: tuple[Any, ...]) -> Any:
     present = [value for value in row if value is not None]
-    if len(present) > 1:
-        raise SchemaError("a union has two members that are not null")
-    return present[0] if present else None
+    if len(present) != 1:
+        raise SchemaError(f"a union has {len(present)} members that are not null")
+    return present[0]
 
 
 def _scalars(array: pa.Array) -> list[Any]:
@@ -132,7 +133,11 @@ def _scalars(array: pa.Array) -> list[Any]:
 
 def _decode_objects(array: pa.StructArray, cls: Any) -> list[Any]:
     build = _builder(cls)
-    columns = [decode(array.field(field.name), field.hint) for field in field_hints(cls)]
+    columns = []
+    for field in field_hints(cls):
+        child = array.field(field.name)
+        _check_present(array, child, field)
+        columns.append(decode(child, field.hint))
     rows: Iterator[tuple[Any, ...]] = zip(*columns, strict=True)
     if cls in REPEATED:
         known: dict[tuple[Any, ...], Any] = {}
@@ -141,6 +146,15 @@ def _decode_objects(array: pa.StructArray, cls: Any) -> list[Any]:
         return [build(*row) for row in rows]
     valid = array.is_valid().to_numpy(zero_copy_only=False).tolist()
     return [build(*row) if there else None for row, there in zip(rows, valid, strict=True)]
+
+
+def _check_present(array: pa.StructArray, child: pa.Array, field: FieldHint) -> None:
+    """Refuse a null where the object is there and the field may not be ``None``."""
+    bare, optional = strip_none(field.hint)
+    if optional or child.null_count == 0 or get_origin(bare) is tuple:
+        return
+    if pc.any(pc.and_(child.is_null(), array.is_valid())).as_py():
+        raise SchemaError(f"{field.name} is missing")
 
 
 @cache
@@ -155,16 +169,27 @@ def _builder(cls: Any) -> Callable[..., Any]:
 
 def _decode_tuples(array: pa.ListArray, args: tuple[Any, ...]) -> list[Any]:
     offsets = array.offsets.to_numpy().tolist()
-    inner = float if args[0] == Point else args[0]
-    flat = decode(array.values[offsets[0] : offsets[-1]], inner) if offsets[-1] > offsets[0] else []
     base = offsets[0]
+    items = array.values[base : offsets[-1]]
+    inner = float if args[0] == Point else args[0]
+    if items.null_count and not strip_none(inner)[1]:
+        raise SchemaError("an element of a list is missing")
+    flat = decode(items, inner) if len(items) else []
     rows: list[Any] = [tuple(flat[a - base : b - base]) for a, b in pairwise(offsets)]
     if args[0] == Point:
-        rows = [tuple(zip(row[0::2], row[1::2], strict=True)) for row in rows]
-    if args[-1] is Ellipsis or array.null_count == 0:
+        rows = [_points(row) for row in rows]
+    if args[-1] is Ellipsis:
         return rows
     valid = array.is_valid().to_numpy(zero_copy_only=False).tolist()
+    if any(there and len(row) != len(args) for row, there in zip(rows, valid, strict=True)):
+        raise SchemaError(f"a list has not {len(args)} elements")
     return [row if there else None for row, there in zip(rows, valid, strict=True)]
+
+
+def _points(numbers: tuple[float, ...]) -> tuple[Point, ...]:
+    if len(numbers) % 2:
+        raise SchemaError("a list of points has an odd number of coordinates")
+    return tuple(zip(numbers[0::2], numbers[1::2], strict=True))
 
 
 def _is_union(hint: Any) -> bool:

@@ -38,6 +38,8 @@ __all__ = [
 
 T = TypeVar("T")
 
+VERSION_KEY = b"thyrodata.schema"
+
 ROW_GROUP = 1000
 """Records in a row group. Fixed, so that the bytes do not depend on how the records were made."""
 
@@ -154,7 +156,7 @@ RECORDS: pa.Schema = pa.schema(
         pa.field("remarks", pa.list_(pa.struct({"code": _TEXT, "text": _TEXT}))),
         pa.field("source", _TEXT, nullable=False),
     ],
-    metadata={"thyrodata.schema": SCHEMA_VERSION},
+    metadata={VERSION_KEY: SCHEMA_VERSION},
 )
 """The columns of ``records.parquet``: the fields of :class:`ImageRecord`, by the same names."""
 
@@ -175,9 +177,15 @@ def records_of(batch: pa.RecordBatch) -> list[ImageRecord]:
     Raises:
         SchemaError: The batch has other columns, or a record would be invalid.
     """
-    if batch.schema != RECORDS:
+    if not _is_records(batch.schema):
         raise SchemaError("the columns are not those of thyrodata records")
     return _objects(batch, ImageRecord)
+
+
+def _is_records(schema: pa.Schema) -> bool:
+    """Whether the columns and the schema version are ours; what else a writer notes does not count."""
+    noted = schema.metadata or {}
+    return bool(schema.equals(RECORDS)) and noted.get(VERSION_KEY) == RECORDS.metadata[VERSION_KEY]
 
 
 def _objects(batch: pa.RecordBatch, cls: type[T]) -> list[T]:
@@ -234,12 +242,7 @@ def _opened(path: Path) -> Iterator[pq.ParquetFile]:
     except FileNotFoundError:
         raise DatasetError("a dataset has no records", where=str(path)) from None
     except (pa.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise DatasetError(
-            f"the records cannot be read: {reason}",
-            where=str(path),
-            hint="run `thyrodata verify` on the dataset",
-        ) from None
+        raise _damaged(path, error) from None
 
 
 def stream_batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
@@ -264,8 +267,7 @@ def stream_records(path: Path) -> Iterator[ImageRecord]:
     """Yield the records of a file in order, holding one row group at a time.
 
     Raises:
-        DatasetError: The file is missing, damaged or not of this schema.
-        SchemaError: A record is invalid.
+        DatasetError: The file is missing, damaged or not of this schema, or a record in it is invalid.
     """
     return stream_as(path, ImageRecord)
 
@@ -279,8 +281,7 @@ def stream_as(path: Path, cls: type[T]) -> Iterator[T]:
             is itself a dataclass, it too may have some of the fields only.
 
     Raises:
-        DatasetError: The file is missing, damaged or not of this schema.
-        SchemaError: An object is invalid.
+        DatasetError: The file is missing, damaged or not of this schema, or a record in it is invalid.
     """
     leaves = [
         leaf
@@ -288,7 +289,19 @@ def stream_as(path: Path, cls: type[T]) -> Iterator[T]:
         for leaf in _leaves(field.name, field.hint, RECORDS.field(field.name).type)
     ]
     for batch in stream_batches(path, leaves):
-        yield from _objects(batch, cls)
+        try:
+            objects = _objects(batch, cls)
+        except (pa.ArrowException, ValueError, TypeError, KeyError, SchemaError) as error:
+            raise _damaged(path, error) from None
+        yield from objects
+
+
+def _damaged(path: Path, error: Exception) -> DatasetError:
+    return DatasetError(
+        f"the records cannot be read: {str(error).splitlines()[0]}",
+        where=str(path),
+        hint="run `thyrodata verify` on the dataset",
+    )
 
 
 def _leaves(path: str, hint: Any, kind: pa.DataType) -> Iterator[str]:

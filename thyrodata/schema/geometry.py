@@ -57,7 +57,7 @@ class Box:
     """An axis-aligned rectangle.
 
     Raises:
-        SchemaError: A number is not finite, or a side is negative.
+        SchemaError: A number is not finite or beyond a million px, or a side is negative.
     """
 
     x: float
@@ -83,7 +83,8 @@ class PolygonPart:
     """One outer curve and the holes in it.
 
     Raises:
-        SchemaError: A ring has fewer than three points, or a coordinate is not finite.
+        SchemaError: A ring has fewer than three points, or a coordinate is not a number, or beyond a
+            million px.
     """
 
     exterior: Ring
@@ -176,7 +177,7 @@ class Calipers:
     """The long and the short diameter of a lesion as measured (RECIST 1.1: Eisenhauer, Eur J Cancer 2009).
 
     Raises:
-        SchemaError: A coordinate is not finite.
+        SchemaError: A coordinate is not a number, or beyond a million px.
     """
 
     long: Segment
@@ -196,7 +197,7 @@ class Line:
     """An open line of two or more points, such as an arrow from its tail to its head. It has no area.
 
     Raises:
-        SchemaError: It has fewer than two points, or a coordinate is not finite.
+        SchemaError: It has fewer than two points, or a coordinate is not a number, or beyond a million px.
     """
 
     points: tuple[Point, ...]

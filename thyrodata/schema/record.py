@@ -23,6 +23,7 @@ from thyrodata.schema.vocab import (
 )
 
 __all__ = [
+    "MAX_AGE",
     "Acquisition",
     "AcrPoints",
     "Age",
@@ -47,10 +48,26 @@ __all__ = [
 PixelBox = tuple[int, int, int, int]
 """x0, y0, x1, y1 in whole pixels; x1 and y1 are the first column and row outside."""
 
+MAX_BIT_DEPTH = 64
+MAX_AGE = 130
+"""Years. The longest documented life is 122 years."""
+
 _IMAGE_ID = re.compile(r"[a-z0-9][a-z0-9_.-]*/[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
+
+
+def _check_measure(value: float | None, what: str, *, least: float = 0) -> None:
+    if value is not None and not (isfinite(value) and value > least):
+        raise SchemaError(f"{what} {value} is not a number above {least:g}")
+
+
+def _check_text(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise SchemaError(f"a text is not Unicode: {text!a}") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +75,7 @@ class CropLedger:
     """How an image was cut from a larger frame, so that annotations map both ways.
 
     Raises:
-        SchemaError: The kept box is empty or leaves the source frame.
+        SchemaError: The kept box, or a blanked one, is empty or leaves the source frame.
     """
 
     source_width: int
@@ -74,6 +91,9 @@ class CropLedger:
         if not (0 <= x0 < x1 <= self.source_width and 0 <= y0 < y1 <= self.source_height):
             size = f"{self.source_width} x {self.source_height}"
             raise SchemaError(f"the kept box {self.kept_box} is not a part of a frame of {size} px")
+        for box in self.blanked_boxes:
+            if not (0 <= box[0] < box[2] <= self.source_width and 0 <= box[1] < box[3] <= self.source_height):
+                raise SchemaError(f"the blanked box {box} is not a part of its frame")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +104,8 @@ class ImageRef:
     gives annotations without the image.
 
     Raises:
-        SchemaError: A size is not positive, the path leaves the dataset, or the hash is not one.
+        SchemaError: A size or the bit depth is not positive, the path leaves the dataset, or the hash is
+            not one.
     """
 
     width: int
@@ -112,6 +133,8 @@ class ImageRef:
                 raise SchemaError(f"{self.path!r} is not a path inside the dataset")
         if self.sha256 is not None and not _SHA256.fullmatch(self.sha256):
             raise SchemaError("an image's sha256 is not 64 lower-case hexadecimal digits")
+        if self.bit_depth is not None and not 0 < self.bit_depth <= MAX_BIT_DEPTH:
+            raise SchemaError(f"a bit depth of {self.bit_depth} is none")
         if self.frame_index is not None and self.frame_index < 0:
             raise SchemaError(f"frame index {self.frame_index} is negative")
         if self.spacing_mm is not None and not all(isfinite(s) and s > 0 for s in self.spacing_mm):
@@ -120,7 +143,11 @@ class ImageRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acquisition:
-    """How the image was made."""
+    """How the image was made.
+
+    Raises:
+        SchemaError: A time or spacing is not positive, or the window is empty.
+    """
 
     manufacturer: str | None = None
     model: str | None = None
@@ -133,13 +160,21 @@ class Acquisition:
     """CT display window, low and high, in Hounsfield units."""
     slice_spacing_mm: float | None = None
 
+    def __post_init__(self) -> None:
+        _check_measure(self.frame_time_ms, "frame time (ms)")
+        _check_measure(self.slice_spacing_mm, "slice spacing (mm)")
+        if self.window_hu is not None:
+            low, high = self.window_hu
+            if not (isfinite(low) and isfinite(high) and low < high):
+                raise SchemaError(f"the window {low} to {high} HU is empty")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Age:
     """An age in whole years.
 
     Raises:
-        SchemaError: It is negative.
+        SchemaError: It is negative, or higher than anybody's: a birth year, perhaps.
     """
 
     years: int
@@ -147,8 +182,8 @@ class Age:
     """True for a top-coded age: "90+" is ``Age(years=90, at_least=True)``."""
 
     def __post_init__(self) -> None:
-        if self.years < 0:
-            raise SchemaError(f"an age of {self.years} years is negative")
+        if not 0 <= self.years <= MAX_AGE:
+            raise SchemaError(f"nobody is {self.years} years old")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,10 +244,18 @@ class AcrPoints:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceField:
-    """A name and a text of the source, verbatim, that no operation reads."""
+    """A name and a text of the source, verbatim, that no operation reads.
+
+    Raises:
+        SchemaError: One of them is not Unicode.
+    """
 
     name: str
     text: str
+
+    def __post_init__(self) -> None:
+        _check_text(self.name)
+        _check_text(self.text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,7 +305,7 @@ class Finding:
     """One structure as drawn, by one reader or one policy.
 
     Raises:
-        SchemaError: It has no geometry, or two of one class.
+        SchemaError: It has no geometry, or two of one class, or the score is not a number.
     """
 
     finding_id: str
@@ -281,6 +324,8 @@ class Finding:
             raise SchemaError(f"finding {self.finding_id!r} has no geometry")
         if len(self.geometries) > 1 and len({type(g) for g in self.geometries}) != len(self.geometries):
             raise SchemaError(f"finding {self.finding_id!r} has two geometries of one class")
+        if self.score is not None and not isfinite(self.score):
+            raise SchemaError(f"the score of finding {self.finding_id!r} is not a number")
 
     def geometry(self, *classes: type[Geometry]) -> Geometry | None:
         """Return the geometry of the first of these classes that the finding has."""
@@ -334,7 +379,7 @@ class Remark:
     """What the source lost or left doubtful. Not an error, never silent.
 
     Raises:
-        SchemaError: The code is not lower-case letters, digits and hyphens.
+        SchemaError: The code is not lower-case letters, digits and hyphens, or the text not Unicode.
     """
 
     code: str
@@ -343,6 +388,7 @@ class Remark:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.code):
             raise SchemaError(f"remark code {self.code!r} is not lower-case letters, digits and hyphens")
+        _check_text(self.text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
