@@ -10,6 +10,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
@@ -333,8 +334,8 @@ def _all_reads(plan: Plan, destination: Destination | None, done: Mapping[int, C
         texts = [result.reads for result in done.values()]
     else:
         texts = [entry["reads"] for entry in entries(destination.journal)]
-    lines = {line for text in (plan.reads, *texts) for line in text.splitlines(keepends=True)}
-    return sorted(lines, key=lambda line: line[66:])
+    lines = {line for text in (plan.reads, *texts) for line in text.split("\n")[:-1]}
+    return [line + "\n" for line in sorted(lines, key=lambda line: line[66:])]  # after hash and two blanks
 
 
 def _reads_text(reads: Mapping[str, str]) -> str:
@@ -441,7 +442,7 @@ def _mapped(
     if workers == 1:
         yield (work(chunk, items) for chunk, items in tasks)
         return
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_ignore_interrupt)
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_end_with_parent)
     try:
         yield _in_order(pool, work, tasks, ahead=2 * workers)
     except BrokenProcessPool:
@@ -453,9 +454,29 @@ def _mapped(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _ignore_interrupt() -> None:
-    """Leave Ctrl-C, which a terminal sends to every process of the group, to the main process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _end_with_parent() -> None:
+    """Let this worker end when the main process is killed, which would leave it waiting for work for ever."""
+    threading.Thread(target=_wait_for_parent, daemon=True).start()
+
+
+def _wait_for_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent:
+        parent.join()
+    os._exit(1)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back, which a terminal sends to every process of the group.
+
+    A worker begun inside the block holds it back as long as it lives, and so leaves it to the main process.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _in_order(
@@ -464,7 +485,8 @@ def _in_order(
     """Yield results in the order of the tasks, with a bounded number of them under way."""
     pending: deque[Future[ChunkDone]] = deque()
     for chunk, items in tasks:
-        pending.append(pool.submit(work, chunk, items))
+        with _interrupts_held():
+            pending.append(pool.submit(work, chunk, items))
         if len(pending) >= ahead:
             yield pending.popleft().result()
     while pending:

@@ -96,7 +96,7 @@ class Ddti:
         """
         xml = _one(item, [file for file in item.files if file.suffix == ".xml"], f"case file {item}")
         root = parse_xml(xml.read(), str(xml))
-        said = _said(item.number, texts(root, str(xml)), str(xml))
+        said = _said(item.number, texts(root, str(xml), nested={"mark"}), str(xml))
         marks = _marks(root, str(xml))
         images = {_image_number(file) for file in item.files if file is not xml}
         if not images and not marks:
@@ -144,7 +144,7 @@ def _said(number: str, texts: Mapping[str, str], where: str) -> _Said:
         homeless.append(SourceField(name="sex", text=sex))
     if age and not _AGE.fullmatch(age):
         homeless.append(SourceField(name="age", text=age))
-        remarks.append(Remark(code="value-not-understood", text=f"age {age!r} is not a number of years"))
+        remarks.append(Remark(code="value-not-understood", text=f"age {age!r} is not an age in years"))
     for tag, text in fields.items():
         scheme = SCHEMES.get(_SCHEME_OF_TAG.get(tag, ""))
         term = _term(scheme, text) if scheme else None
@@ -276,7 +276,7 @@ def _points_and_kind(region: Any, index: int, where: str) -> tuple[tuple[Point, 
             where=where,
             hint="compare the file with the release",
         )
-    if kind not in {"freehand", "arrow"}:
+    if kind not in ("freehand", "arrow"):  # no set: a list, which JSON may hold, cannot be looked up in one
         raise CaseError(f"region {index} is of an unknown type {kind!r}", where=where, hint="report it to us")
     return points, kind
 

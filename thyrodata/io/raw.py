@@ -29,8 +29,9 @@ def natural_key(name: str) -> list[str | int]:
 
 
 def show_path(path: str) -> str:
-    """Return a path as text that any terminal and any JSON file can hold."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    """Return a path as text that any terminal, line of text and JSON file can hold."""
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 class Raw:
@@ -164,7 +165,11 @@ class RawFile:
             CaseError: It is gone, unreadable or too large.
         """
         if self.size > MAX_FILE_BYTES:
-            raise CaseError(f"the file is larger than {MAX_FILE_BYTES} bytes", where=str(self))
+            raise CaseError(
+                f"the file is larger than {MAX_FILE_BYTES} bytes",
+                where=str(self),
+                hint="no image or case file is: check what it is",
+            )
         try:
             with open(f"{self.raw.root}/{self.path}", "rb", buffering=0) as stream:  # noqa: PTH123 -- a hot path
                 data = stream.readall()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from lxml import etree
 
 from thyrodata.errors import CaseError
@@ -44,21 +46,27 @@ def parse_xml(data: bytes, where: str) -> Element:
     return root
 
 
-def texts(element: Element, where: str) -> dict[str, str]:
-    """Return the text, verbatim, of each child by its tag, of children that have no children themselves.
+def texts(element: Element, where: str, *, nested: Collection[str] = ()) -> dict[str, str]:
+    """Return the text, verbatim, of each child by its tag.
+
+    Args:
+        element: The parent.
+        where: The file, as errors name it.
+        nested: Tags of children that hold further elements and are read otherwise.
 
     Raises:
-        CaseError: Two such children have one tag.
+        CaseError: Two children have one tag, or one has children itself and is not named as such.
     """
     found: dict[str, str] = {}
     for child in element:
-        if len(child):
+        if child.tag in nested:
             continue
-        if child.tag in found:
+        if len(child) or child.tag in found:
+            what = "holds further elements" if len(child) else "is there twice"
             raise CaseError(
-                f"<{element.tag}> has two <{child.tag}>",
+                f"<{child.tag}> in <{element.tag}> {what}",
                 where=f"{where}:{child.sourceline}",
-                hint="remove the one that is wrong",
+                hint="compare the file with the release",
             )
         found[str(child.tag)] = child.text or ""
     return found
