@@ -46,6 +46,12 @@ _DEFAULT_RATIOS = {"train": 0.70, "val": 0.15, "test": 0.15}
 _SPLIT_HEADER = ("image_id", "group_id", "part")
 _LINKS_HEADER = ("image_id", "cluster")
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
+_PUBLISHED_PART = re.compile(r"[a-z0-9][a-z0-9-]*")  # a source may number its parts
+_BARRED = r"\x00-\x1f\x7f\ud800-\udfff"
+_CELL = re.compile(rf"[^\s{_BARRED}](?:[^{_BARRED}]*[^\s{_BARRED}])?")
+_CSV_FIELD = r'"[^"]*(?:""[^"]*)*"|[^",]*'
+_CSV_LINE = re.compile(rf"(?:{_CSV_FIELD})(?:,(?:{_CSV_FIELD}))*")
+_CSV_CELL = re.compile(rf"(?:^|,)({_CSV_FIELD})")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _RATIO_TOLERANCE = 1e-6
 _FEWEST_PARTS = 2
@@ -91,7 +97,7 @@ class Assignment:
     def __post_init__(self) -> None:
         _check_cell(self.image_id, "image_id")
         _check_cell(self.group_id, "group_id")
-        if not _NAME.fullmatch(self.part):
+        if not _PUBLISHED_PART.fullmatch(self.part):
             raise SplitError(f"{self.part!r} is not the name of a part", where=self.image_id)
 
 
@@ -236,7 +242,6 @@ class _Tie:
     """Images that share a group, their bytes or a link."""
 
     why: str
-    published: bool
     members: tuple[SplitItem, ...]
 
 
@@ -466,7 +471,7 @@ def read_split_csv(text: str, where: str) -> tuple[Assignment, ...]:
     for place, (image_id, group_id, part) in _read_rows(text, where, _SPLIT_HEADER):
         if image_id in rows:
             raise SplitError(f"image {image_id!r} is assigned twice", where=place)
-        if not _NAME.fullmatch(part):
+        if not _PUBLISHED_PART.fullmatch(part):
             raise SplitError(f"{part!r} is not the name of a part", where=place)
         rows[image_id] = Assignment(image_id=image_id, group_id=group_id, part=part)
     if not text.endswith("\n"):
@@ -507,21 +512,14 @@ def read_links(text: str, where: str) -> tuple[Link, ...]:
 
 def _read_rows(text: str, where: str, header: tuple[str, ...]) -> Iterator[tuple[str, list[str]]]:
     """Yield the place and the cells of every row below the header."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    for number in itertools.count():
-        place = f"{where}:{reader.line_num + 1}"
-        try:
-            row = next(reader, None)
-        except csv.Error as error:
-            raise SplitError(f"not readable as CSV: {error}", where=place) from None
-        if number == 0:
-            if row != list(header):
-                raise SplitError(f"the header is not {','.join(header)}", where=place)
-            continue
-        if row is None:
-            if number == 1:
-                raise SplitError("there are no rows below the header", where=place)
-            return
+    lines = text.removesuffix("\n").split("\n")
+    if lines[0].removesuffix("\r") != ",".join(header):
+        raise SplitError(f"the header is not {','.join(header)}", where=f"{where}:1")
+    if len(lines) == 1:
+        raise SplitError("there are no rows below the header", where=f"{where}:2")
+    for number, line in enumerate(lines[1:], start=2):
+        place = f"{where}:{number}"
+        row = _cells(line.removesuffix("\r"), place)
         if len(row) != len(header):
             raise SplitError(f"{len(row)} cells instead of {len(header)}", where=place)
         for column, cell in zip(header, row, strict=True):
@@ -529,10 +527,22 @@ def _read_rows(text: str, where: str, header: tuple[str, ...]) -> Iterator[tuple
         yield place, row
 
 
-def _check_cell(value: str, column: str, where: str = "") -> None:
-    if not value or value != value.strip() or not value.isprintable() or '"' in value:
+def _cells(line: str, where: str) -> list[str]:
+    """Return the cells of a CSV line (RFC 4180); here no cell goes on in the next line."""
+    if not _CSV_LINE.fullmatch(line):
         raise SplitError(
-            f"{column} {value!r} is empty or holds quotes, outer spaces or unprintable characters",
+            "quotes stand where CSV does not allow them",
+            where=where,
+            hint="put the whole cell in double quotes and double those inside it",
+        )
+    cells: list[str] = _CSV_CELL.findall(line)
+    return [cell[1:-1].replace('""', '"') if cell.startswith('"') else cell for cell in cells]
+
+
+def _check_cell(value: str, column: str, where: str = "") -> None:
+    if not _CELL.fullmatch(value):
+        raise SplitError(
+            f"{column} {value!r} is empty, is not Unicode text, or holds outer spaces or control characters",
             where=where,
         )
 
@@ -621,10 +631,9 @@ def _clusters(items: Sequence[SplitItem], links: Sequence[Link]) -> list[_Cluste
 
     ties = _ties(ordered, links)
     for tie in ties:
-        first, *others = (root(position[item.image_id]) for item in tie.members)
+        first, *others = (position[item.image_id] for item in tie.members)
         for other in others:
-            low, high = sorted((root(first), root(other)))
-            parent[high] = low  # so that a root is its cluster's first image
+            parent[root(other)] = root(first)
     members: dict[int, list[SplitItem]] = {}
     for index, item in enumerate(ordered):
         members.setdefault(root(index), []).append(item)
@@ -654,15 +663,11 @@ def _ties(ordered: Sequence[SplitItem], links: Sequence[Link]) -> list[_Tie]:
             )
         linked.append((link.cluster, [known[image_id] for image_id in sorted(set(link.image_ids))]))
     named = [
-        *((f"same group {group_id}", True, found) for group_id, found in groups.items()),
-        *((f"byte-identical, sha256 {digest}", False, found) for digest, found in digests.items()),
-        *((f"link {cluster}", False, found) for cluster, found in linked),
+        *((f"same group {group_id}", found) for group_id, found in groups.items()),
+        *((f"byte-identical, sha256 {digest}", found) for digest, found in digests.items()),
+        *((f"link {cluster}", found) for cluster, found in linked),
     ]
-    return [
-        _Tie(why=why, published=published, members=tuple(found))
-        for why, published, found in named
-        if len(found) > 1
-    ]
+    return [_Tie(why=why, members=tuple(found)) for why, found in named if len(found) > 1]
 
 
 def _joins(clusters: Iterable[_Cluster]) -> tuple[Join, ...]:
@@ -674,7 +679,7 @@ def _joins(clusters: Iterable[_Cluster]) -> tuple[Join, ...]:
         )
         for cluster in clusters
         for tie in cluster.ties
-        if not tie.published and len({item.group_id for item in tie.members}) > 1
+        if len({item.group_id for item in tie.members}) > 1
     )
 
 
