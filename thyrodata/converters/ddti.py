@@ -6,20 +6,20 @@ doi 10.1117/12.2073532. A flat folder: a case file ``N.xml`` per case and its im
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from thyrodata.engine import FileBytes, Sample
 from thyrodata.errors import CaseError, RawLayoutError
 from thyrodata.io.images import IMAGE_SUFFIXES
-from thyrodata.io.jsontext import is_cut, parse_array, parse_cut_array, whole_member
 from thyrodata.io.raw import Raw, RawFile, RawImage
+from thyrodata.io.regions import Region, read_regions
 from thyrodata.io.xml import Element, parse_xml, texts
-from thyrodata.schema.geometry import MIN_RING, Line, Point, Polygon, PolygonPart
+from thyrodata.schema.geometry import Line, Polygon, PolygonPart
 from thyrodata.schema.record import (
+    MAX_AGE,
     Age,
     Finding,
     ImageRecord,
@@ -140,9 +140,10 @@ def _said(number: str, texts: Mapping[str, str], where: str) -> _Said:
         )
     labels, homeless, remarks = [], [], []
     sex, age = fields.pop("sex", ""), fields.pop("age", "")
+    years = int(age) if _AGE.fullmatch(age) and int(age) <= MAX_AGE else None
     if sex and sex not in _SEX:
         homeless.append(SourceField(name="sex", text=sex))
-    if age and not _AGE.fullmatch(age):
+    if age and years is None:
         homeless.append(SourceField(name="age", text=age))
         remarks.append(Remark(code="value-not-understood", text=f"age {age!r} is not an age in years"))
     for tag, text in fields.items():
@@ -156,7 +157,7 @@ def _said(number: str, texts: Mapping[str, str], where: str) -> _Said:
                 remarks.append(
                     Remark(code="value-not-understood", text=f"{tag} {text!r} is not of its scale")
                 )
-    patient = Patient(sex=_SEX.get(sex), age=Age(years=int(age)) if _AGE.fullmatch(age) else None)
+    patient = Patient(sex=_SEX.get(sex), age=None if years is None else Age(years=years))
     return _Said(
         patient=None if patient == Patient() else patient,
         labels=tuple(labels),
@@ -226,72 +227,24 @@ def _findings(svg: str, width: int, height: int, where: str) -> tuple[tuple[Find
     """Return the outlines and arrows of a mark, and what is lost or odd about them."""
     if not svg.strip():
         return (), []
-    remarks: list[Remark] = []
-    if len(svg) == SVG_LIMIT and is_cut(svg):
-        regions, lost = _cut_regions(svg, where)
-        remarks.append(Remark(code="outline-cut", text=lost))
-    else:
-        regions = parse_array(svg, where)
-    findings = []
-    for index, region in enumerate(regions, 1):
-        points, kind = _points_and_kind(region, index, where)
-        findings.append(_finding(points, kind, index, region.get("annotation")))
-        outside = _outside(points, width, height)
+    read = read_regions(svg, SVG_LIMIT, where)
+    remarks = [Remark(code="outline-cut", text=read.lost)] if read.lost else []
+    for index, region in enumerate(read.regions, 1):
+        outside = sum(not (0 <= x <= width and 0 <= y <= height) for x, y in region.points)
         if outside:
             text = f"region {index}: {outside} points lie outside the {width} x {height} px image"
             remarks.append(Remark(code="outside-image", text=text))
-    return tuple(findings), remarks
+    return tuple(_finding(region, index) for index, region in enumerate(read.regions, 1)), remarks
 
 
-def _cut_regions(svg: str, where: str) -> tuple[list[Any], str]:
-    """Return the regions whose points are whole in a cut text, and a sentence on what is lost."""
-    cut = parse_cut_array(svg, where)
-    last = len(cut.items) + 1
-    members = {name: whole_member(cut.tail, name) for name in ("points", "annotation", "regionType")}
-    points, kind = members["points"], members["regionType"]
-    # An arrow has two points and an outline more, so that outlines are known without their type.
-    whole = isinstance(points, list) and (kind is not None or len(points) >= MIN_RING)
-    if not whole:
-        lost = f"region {last} and any after it are lost" if cut.tail else "any further regions are lost"
-        return cut.items, f"the release cuts the text at {SVG_LIMIT} characters; {lost}"
-    said = "" if kind is not None else "; its type is lost too, and it is kept as an outline"
-    region = {**members, "regionType": "freehand" if kind is None else kind}
-    lost = f"the points of region {last} are whole, any regions after it are lost{said}"
-    return [*cut.items, region], f"the release cuts the text at {SVG_LIMIT} characters; {lost}"
-
-
-def _points_and_kind(region: Any, index: int, where: str) -> tuple[tuple[Point, ...], str]:
-    try:
-        xs, ys = [p["x"] for p in region["points"]], [p["y"] for p in region["points"]]
-        points, kind = tuple(zip(map(float, xs), map(float, ys), strict=True)), region["regionType"]
-    except (KeyError, TypeError, OverflowError) as error:
-        raise CaseError(
-            f"region {index} has no points or no type as the release writes them ({error})",
-            where=where,
-            hint="compare the file with the release",
-        ) from None
-    if not {*map(type, xs), *map(type, ys)} <= {int, float}:
-        raise CaseError(
-            f"a coordinate of region {index} is no number",
-            where=where,
-            hint="compare the file with the release",
-        )
-    if kind not in ("freehand", "arrow"):  # no set: a list, which JSON may hold, cannot be looked up in one
-        raise CaseError(f"region {index} is of an unknown type {kind!r}", where=where, hint="report it to us")
-    return points, kind
-
-
-def _finding(points: tuple[Point, ...], kind: str, index: int, notes: Any) -> Finding:
+def _finding(region: Region, index: int) -> Finding:
     # Vertices are whole pixels and kept as given; most outlines are open, the last edge being implied.
     # An arrow was drawn by the annotator to point at something: it is no outline of anything.
-    outline = kind == "freehand"
+    outline = region.kind == "freehand"
+    points = region.points
     return Finding(
         finding_id=str(index),
         structure=Structure.NODULE if outline else Structure.MARKER,
         geometries=(Polygon(parts=(PolygonPart(exterior=points),)) if outline else Line(points=points),),
-        source_fields=(SourceField(name="annotation", text=json.dumps(notes)),) if notes else (),
+        source_fields=tuple(SourceField(name=name, text=text) for name, text in region.notes),
     )
-
-
-def _outside(points: Sequence[Point], width: int, height: int) -> int:
-    return sum(not (0 <= x <= width and 0 <= y <= height) for x, y in points)

@@ -8,8 +8,9 @@ Beside ``OUT`` lies ``OUT.partial`` while it is built::
     OUT.partial/state.json   what is being built, written once the folders above exist
     OUT.partial/lock         held by the process that builds
 
-Nothing here depends on when it is killed: without ``state.json`` the build has not begun; with it and without
-``dataset/`` it has been published, and only the cleaning up is left.
+Nothing here depends on when it is killed: without ``state.json`` the build has not begun, or has left nothing
+to do but to remove the folder; with it and without ``dataset/`` it has been published, and only the cleaning
+up is left.
 """
 
 from __future__ import annotations
@@ -72,8 +73,6 @@ class Workspace:
             if below.exists():
                 shutil.rmtree(below)
         (self.partial / STATE).unlink()  # the last that says that something was published
-        (self.partial / LOCK).unlink(missing_ok=True)
-        self.partial.rmdir()
 
 
 def check_apart(raw: Path, out: Path) -> None:
@@ -83,12 +82,15 @@ def check_apart(raw: Path, out: Path) -> None:
         OutputError: One lies in the other.
     """
     source, target = raw.resolve(), out.resolve()
-    if target.is_relative_to(source) or source.is_relative_to(target):
-        what = "inside" if target != source else "the same folder as"
-        inner, outer = ("output", "source") if target.is_relative_to(source) else ("source", "output")
-        raise OutputError(
-            f"the {inner} lies {what} the {outer}", where=str(out), hint="choose another place with -o OUT"
-        )
+    if source == target:
+        what = "the output is the source"
+    elif target.is_relative_to(source):
+        what = "the output lies inside the source"
+    elif source.is_relative_to(target):
+        what = "the source lies inside the output"
+    else:
+        return
+    raise OutputError(what, where=str(out), hint="choose another place with -o OUT")
 
 
 @contextmanager
@@ -108,38 +110,57 @@ def opened_workspace(
         OutputError: Something else is there, there is nothing to resume, the unfinished build is of another
             source or version, or another process is building.
     """
-    space = Workspace(out=out, partial=out.with_name(out.name + ".partial"))
-    _check_out(space, marker, resume=resume, overwrite=overwrite)
-    with writing(space.partial):
-        space.partial.mkdir(parents=True, exist_ok=True)
-        with (space.partial / LOCK).open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise OutputError(
-                    "another process is building this dataset", where=str(space.partial), hint="wait for it"
-                ) from None
-            _begin(space, state, resume=resume)
-            yield space
-
-
-def _check_out(space: Workspace, marker: str, *, resume: bool, overwrite: bool) -> None:
-    begun = (space.partial / STATE).exists()
-    if resume and not begun:
-        raise OutputError("there is nothing to resume", where=str(space.partial), hint="leave --resume out")
-    if space.partial.exists() and not {entry.name for entry in space.partial.iterdir()} <= OURS:
+    if out.name in {"", ".."} or out.is_symlink():
         raise OutputError(
-            "a folder that thyrodata did not make is in the way",
+            "the output is a link, or has no name of its own",
+            where=str(out),
+            hint="name the folder itself with -o OUT",
+        )
+    space = Workspace(out=out, partial=out.with_name(out.name + ".partial"))
+    _check_partial(space, resume=resume)
+    with writing(space.partial), _locked(space.partial):
+        _check_out(space, marker, resume=resume, overwrite=overwrite)
+        _begin(space, state, resume=resume)
+        yield space
+
+
+@contextmanager
+def _locked(partial: Path) -> Iterator[None]:
+    """Hold a folder's lock; afterwards remove the folder unless a build is unfinished in it."""
+    partial.mkdir(parents=True, exist_ok=True)
+    with (partial / LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OutputError(
+                "another process is building this dataset", where=str(partial), hint="wait for it"
+            ) from None
+        try:
+            yield
+        finally:
+            if not (partial / STATE).exists():
+                shutil.rmtree(partial)
+
+
+def _check_partial(space: Workspace, *, resume: bool) -> None:
+    if resume and not (space.partial / STATE).exists():
+        raise OutputError("there is nothing to resume", where=str(space.partial), hint="leave --resume out")
+    if space.partial.exists() and not _is_ours(space.partial):
+        raise OutputError(
+            "something that thyrodata did not make is in the way",
             where=str(space.partial),
             hint="move it away",
         )
-    if begun and not resume and not overwrite:
+
+
+def _check_out(space: Workspace, marker: str, *, resume: bool, overwrite: bool) -> None:
+    if (space.partial / STATE).exists() and not resume and not overwrite:
         raise OutputError(
             "an unfinished build is there",
             where=str(space.partial),
             hint="continue it with --resume, or throw it away with --overwrite",
         )
-    if space.published or not space.out.exists():
+    if (resume and space.published) or not space.out.exists():
         return
     if space.out.is_dir() and not any(space.out.iterdir()):
         return
@@ -153,14 +174,22 @@ def _check_out(space: Workspace, marker: str, *, resume: bool, overwrite: bool) 
         raise OutputError(
             "the output exists",
             where=str(space.out),
-            hint="choose another place with -o OUT, or --overwrite it",
+            hint=f"choose another place with -o OUT, or {'--resume ' if resume else ''}--overwrite",
         )
+
+
+def _is_ours(partial: Path) -> bool:
+    return partial.is_dir() and {entry.name for entry in partial.iterdir()} <= OURS
 
 
 def _begin(space: Workspace, state: Mapping[str, str], *, resume: bool) -> None:
     if resume:
         _check_state(space, state)
         return
+    replaced = space.partial / "replaced"
+    if replaced.exists() and not space.out.exists():
+        rename(replaced, space.out)  # a kill came before the new one could take its place
+    (space.partial / STATE).unlink(missing_ok=True)  # first, or what is left would pass for published
     for entry in space.partial.iterdir():
         if entry.name == LOCK:
             continue
