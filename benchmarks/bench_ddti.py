@@ -27,7 +27,7 @@ ROUNDS = 1
 def floor(raw: Path, out: Path) -> None:
     """Per case parse the XML and its JSON, read each image once, hash it and write the copy."""
     out.mkdir(parents=True)
-    for name in sorted(os.listdir(raw)):
+    for name in sorted(entry.name for entry in os.scandir(raw)):
         if not name.endswith(".xml"):
             continue
         case = ET.fromstring((raw / name).read_bytes())  # noqa: S314 -- our own files

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
+
+from PIL import Image
 
 from thyrodata.demo import write_release
 
@@ -11,8 +14,11 @@ SEEDS = 100
 """Cases that are really drawn; the others are their copies under other numbers."""
 
 
-def make_release(folder: Path, images: int) -> int:
-    """Write at least so many images with their case files; return how many."""
+def make_release(folder: Path, images: int, size: tuple[int, int] | None = None) -> int:
+    """Write at least so many images with their case files; return how many.
+
+    With a size (width, height) the images are shrunk to it, to save space where pixels do not matter.
+    """
     seeds = folder.with_name(folder.name + "-seeds")
     seeds.mkdir(parents=True)
     folder.mkdir()
@@ -21,7 +27,7 @@ def make_release(folder: Path, images: int) -> int:
         number: (
             (seeds / f"{number}.xml").read_bytes(),
             [
-                (file.name.partition("_")[2], file.read_bytes())
+                (file.name.partition("_")[2], _pixels(file, size))
                 for file in sorted(seeds.glob(f"{number}_*.jpg"))
             ],
         )
@@ -37,6 +43,14 @@ def make_release(folder: Path, images: int) -> int:
             (folder / f"{number}_{name}").write_bytes(_with_comment(data, number))
             written += 1
     return written
+
+
+def _pixels(file: Path, size: tuple[int, int] | None) -> bytes:
+    if size is None:
+        return file.read_bytes()
+    small = io.BytesIO()
+    Image.open(file).resize(size).save(small, "jpeg")
+    return small.getvalue()
 
 
 def _with_comment(jpeg: bytes, number: int) -> bytes:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from thyrodata.cli import main
+from thyrodata.conversion import convert
+from thyrodata.demo import write_release
 
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.register_profile("soak", max_examples=5_000, deadline=None)
@@ -40,3 +46,53 @@ def find_system_tool(name: str) -> str:
     if path is None:
         pytest.skip(f"the system tool {name} is not installed")
     return path
+
+
+@pytest.fixture(scope="session")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A synthetic release of 12 cases and 14 images; only to be read."""
+    folder = tmp_path_factory.mktemp("release")
+    write_release(folder, cases=12)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def converted(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The dataset that the release is converted to; only to be read."""
+    out = tmp_path_factory.mktemp("converted") / "ddti"
+    convert("ddti", release, out)
+    return out
+
+
+@pytest.fixture
+def copied(converted: Path, tmp_path: Path) -> Path:
+    """A copy of the converted dataset, to be changed or spoiled."""
+    return shutil.copytree(converted, tmp_path / "ddti")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """What a command came to."""
+
+    code: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Ran]
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+    """A function that runs the command line, in this process, as a shell would."""
+
+    def run(*args: object) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["thyrodata", *map(str, args)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        assert isinstance(ended.value.code, int | None)
+        return Ran(code=ended.value.code or 0, out=said.out, err=said.err)
+
+    return run

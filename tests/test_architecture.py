@@ -24,11 +24,14 @@ LAYERS = {
     "errors": 0,
     "schema": 1,
     "io": 2,
-    **dict.fromkeys(["dataset", "engine", "phantoms"], 3),
+    **dict.fromkeys(["engine", "phantoms", "survey"], 3),
+    "dataset": 3.5,  # surveys its records
     **dict.fromkeys(["converters", "capture"], 4),
     **dict.fromkeys(["qc", "agreement", "splits", "relabel", "select", "derive", "merge"], 5),
     **dict.fromkeys(["exports", "reports"], 6),
-    **dict.fromkeys(["convert", "baselines", "demo"], 7),
+    "partition": 6.5,  # splits with their COCO files: made by a conversion, and added to a dataset
+    **dict.fromkeys(["conversion", "baselines"], 7),
+    "demo": 7.5,  # converts what it has drawn
     "cli": 8,
     **dict.fromkeys(["__init__", "__main__"], 9),
 }
@@ -54,7 +57,7 @@ HOMES = {
     "matplotlib": {"reports"},
     "numpy": LAYERS.keys() - {"errors", "schema"},
     "pandas": {"io", "dataset"},
-    "pyarrow": {"io"},
+    "pyarrow": {"io", "dataset"},  # dataset: only to say that table() returns one
     "pycocotools": {"io", "exports", "agreement", "baselines"},
     "pydicom": {"io", "capture"},
     "rapidocr": {"capture", "qc"},

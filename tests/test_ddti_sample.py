@@ -147,6 +147,6 @@ def test_every_image_is_byte_identical_to_its_source(folder, result):
 
 def test_every_raw_file_is_read(folder, result):
     files = [path for path in folder.rglob("*") if path.is_file()]
-    assert result.run.raw_files_read == len(files) == 297 + 360
+    assert result.run.files_opened == len(files) == 297 + 360
     assert result.plan.unclaimed == ()
     assert result.plan.ignored == ()

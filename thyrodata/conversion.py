@@ -15,7 +15,7 @@ from thyrodata import __version__
 from thyrodata.converters import load_converter
 from thyrodata.dataset import HISTORY, MANIFEST, RECORDS_FILE, Dataset, seal, write_manifest
 from thyrodata.engine import Converter, Destination, OnError, Plan, Progress, Run, plan_items, run_items
-from thyrodata.errors import InterruptedRunError, OutputError, UsageError
+from thyrodata.errors import CaseError, InterruptedRunError, OutputError, UsageError
 from thyrodata.io.cards import load_card
 from thyrodata.io.files import write_file
 from thyrodata.io.journal import append
@@ -26,7 +26,7 @@ from thyrodata.io.workspace import Workspace, check_apart, opened_workspace
 from thyrodata.partition import SplitPlan, check_kind, parse_kind, write_official, write_split
 from thyrodata.reports.card import dataset_card
 from thyrodata.schema.manifest import SCHEMA_VERSION, Manifest, Skip, Source, Version
-from thyrodata.schema.plain import to_plain
+from thyrodata.schema.plain import from_plain, to_plain
 from thyrodata.survey import Glance, Survey
 
 __all__ = ["Conversion", "convert"]
@@ -104,25 +104,16 @@ def convert(
     """
     converter = load_converter(name)
     policy = _policy(on_error, max_skipped)
+    if workers is not None and workers < 1:
+        raise UsageError(f"{workers} workers cannot read", hint="ask for one or more")
     target = Path(name if out is None else out)
     check_kind(parse_kind(by), [load_card(name).card.identity])
-    source = Raw(Path(raw))
-    check_apart(source.root, target)
-    plan = plan_items(converter, source)
-    job = _Job(
-        converter=converter,
-        plan=plan,
-        split=SplitPlan(seed=seed, by=parse_kind(by)),
-        workers=workers,
-        policy=policy,
-        max_skipped=max_skipped,
-        progress=progress,
-    )
+    check_apart(Path(raw), target)
+    job = _Job(converter, Path(raw), SplitPlan(seed=seed, by=parse_kind(by)), policy, max_skipped)
     if dry_run:
-        return job.report(job.read(None), None, target)
-    state = _state(converter, source)
-    with opened_workspace(target, state, MANIFEST, resume=resume, overwrite=overwrite) as space:
-        return job.build(space)
+        return job.report(job.read(None, workers, progress), None, target)
+    with opened_workspace(target, job.state, MANIFEST, resume=resume, overwrite=overwrite) as space:
+        return job.build(space, workers, progress)
 
 
 def _policy(on_error: str, max_skipped: float) -> OnError:
@@ -133,41 +124,42 @@ def _policy(on_error: str, max_skipped: float) -> OnError:
     return OnError(on_error)
 
 
-def _state(converter: Converter[Any], raw: Raw) -> dict[str, str]:
-    return {
-        "converter": converter.name,
-        "thyrodata version": __version__,
-        "source": raw.listing_sha256(),
-    }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Job:
-    """One conversion: what to read and how."""
+    """One conversion: what to read, and what to make of it."""
 
-    converter: Converter[Any]
-    plan: Plan
-    split: SplitPlan
-    workers: int | None
-    policy: OnError
-    max_skipped: float
-    progress: Progress | None
+    def __init__(
+        self, converter: Converter[Any], raw: Path, split: SplitPlan, policy: OnError, max_skipped: float
+    ) -> None:
+        source = Raw(raw)
+        plan = plan_items(converter, source)
+        plan.unclaimed_skips(policy)
+        self.state = {
+            "converter": converter.name,
+            "thyrodata version": __version__,
+            "source": source.listing_sha256(),
+        }
+        self._converter = converter
+        self._plan: Plan | None = plan
+        self._split = split
+        self._policy = policy
+        self._max_skipped = max_skipped
 
-    def read(self, destination: Destination | None) -> Run:
-        """Read all items; with a destination, write images and chunks."""
+    def read(self, destination: Destination | None, workers: int | None, progress: Progress | None) -> Run:
+        """Read all items, once; with a destination, write images and chunks."""
+        plan, self._plan = self._plan, None  # large for a large source, and not needed again
+        if plan is None:
+            raise RuntimeError("a job reads its items once")
         return run_items(
-            self.converter,
-            self.plan,
-            destination,
-            workers=self.workers,
-            on_error=self.policy,
-            progress=self.progress,
+            self._converter, plan, destination, workers=workers, on_error=self._policy, progress=progress
         )
 
-    def build(self, space: Workspace) -> Conversion:
+    def build(self, space: Workspace, workers: int | None, progress: Progress | None) -> Conversion:
         """Build the dataset in a workspace and publish it."""
+        if space.published:  # by a process that was killed while it cleaned up
+            space.publish()
+            return self._report_published(Dataset(space.out))
         try:
-            run = self.read(Destination(dataset=space.dataset, work=space.work))
+            run = self.read(Destination(dataset=space.dataset, work=space.work), workers, progress)
             self._check_skips(run, space.dataset)
             self._assemble(run, space.dataset)
             space.publish()
@@ -175,32 +167,53 @@ class _Job:
             raise InterruptedRunError(
                 "stopped; what was done is kept", where=str(space.partial), hint="continue with --resume"
             ) from None
+        except CaseError as error:
+            hint = f"{error.hint}; or leave it out with --resume --on-error skip"
+            raise CaseError(error.message, where=error.where, hint=hint) from None
         return self.report(run, Dataset(space.out), space.out)
 
     def report(self, run: Run, dataset: Dataset | None, out: Path) -> Conversion:
         """Say what was done, or would be."""
         return Conversion(
-            name=self.converter.name,
+            name=self._converter.name,
             out=out,
-            items=len(self.plan.items),
+            items=run.items,
             images=run.records,
             image_bytes=run.image_bytes,
             skips=run.skips,
             dataset=dataset,
         )
 
+    def _report_published(self, dataset: Dataset) -> Conversion:
+        """Say what an earlier process did, as its dataset tells."""
+        paths = [member.path for member in dataset.survey().members]
+        skips = (dataset.path / SKIPPED).read_text("utf-8").split("\n")[:-1]
+        return Conversion(
+            name=self._converter.name,
+            out=dataset.path,
+            items=len(self._plan.items) if self._plan else 0,
+            images=len(paths),
+            image_bytes=sum((dataset.path / path).stat().st_size for path in paths if path),
+            skips=tuple(from_plain(Skip, json.loads(skip)) for skip in skips),
+            dataset=dataset,
+        )
+
     def _check_skips(self, run: Run, folder: Path) -> None:
         _write_skips(folder, run.skips)
-        total = len(self.plan.items) + len(self.plan.unclaimed)
-        if len(run.skips) > self.max_skipped * total:
+        total = run.items + run.stray
+        if len(run.skips) > self._max_skipped * total:
             raise OutputError(
                 f"{len(run.skips)} of {total} items cannot be read, which is more than --max-skipped "
-                f"{self.max_skipped:g} allows: nothing is published",
+                f"{self._max_skipped:g} allows: nothing is published",
                 where=str(folder / SKIPPED),
                 hint="mend the source, or allow more: --resume --on-error skip --max-skipped SHARE",
             )
         if not run.records:
-            raise OutputError("no image could be read: nothing is published", where=str(folder / SKIPPED))
+            raise OutputError(
+                "no image could be read: nothing is published",
+                where=str(folder / SKIPPED),
+                hint="the file says what is wrong with each item: mend the source",
+            )
 
     def _assemble(self, run: Run, folder: Path) -> None:
         """Write everything but the images, from the chunks; whatever an earlier attempt left is replaced."""
@@ -217,15 +230,13 @@ class _Job:
         write_manifest(folder, self._manifest(run, survey))
         dataset = Dataset(folder)
         write_official(dataset, survey, folder)
-        write_split(dataset, survey, folder, self.split)
+        write_split(dataset, survey, folder, self._split)
         write_file(folder / "README.md", dataset_card(dataset).encode())
-        _write_history(folder, self.converter.name)
+        _write_history(folder, self._converter.name)
         seal(folder, {m.path: m.sha256 for m in survey.members if m.path and m.sha256})
 
     def _manifest(self, run: Run, survey: Survey) -> Manifest:
-        card = load_card(self.converter.name).card
-        skipped = {path for skip in run.skips for path in skip.files}
-        skipped -= {str(file) for item in self.plan.items for file in item.files if str(item) not in skipped}
+        card = load_card(self._converter.name).card
         return Manifest(
             schema_version=SCHEMA_VERSION,
             name=card.name,
@@ -233,11 +244,11 @@ class _Job:
                 Source(
                     card=card.name,
                     licence=card.licence,
-                    converter=self.converter.name,
+                    converter=self._converter.name,
                     raw_sha256=run.raw_sha256,
-                    raw_files_read=len(self.plan.raw.files) - len(skipped) - len(self.plan.ignored),
-                    raw_files_skipped=len(skipped),
-                    raw_files_ignored=len(self.plan.ignored),
+                    raw_files_read=run.files_read,
+                    raw_files_skipped=run.files_skipped,
+                    raw_files_ignored=run.files_ignored,
                 ),
             ),
             versions=(

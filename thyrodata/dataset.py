@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
+from stat import S_ISREG
 from typing import TYPE_CHECKING, Any
 
-from thyrodata.errors import DatasetError, SchemaError
+from thyrodata.errors import DatasetError, OutputError, SchemaError
 from thyrodata.io.files import rename, write_file, writing
 from thyrodata.io.hashes import SUMS, format_sums, hash_file, list_files, read_sums
 from thyrodata.io.parquet import read_table, stream_as, stream_records
@@ -32,6 +34,8 @@ RECORDS_FILE = "records.parquet"
 HISTORY = "history.jsonl"
 """What was done and when: the only file with a time in it, outside the checksums."""
 
+SPLIT_HEADER = ("image_id", "group_id", "part")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
@@ -50,7 +54,7 @@ class Dataset:
         path: The dataset's folder.
 
     Raises:
-        DatasetError: The folder is no dataset, or of another schema version.
+        DatasetError: The folder is no dataset.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -76,7 +80,7 @@ class Dataset:
         place = self.path / MANIFEST
         try:
             return from_plain(Manifest, json.loads(place.read_text("utf-8")))
-        except (ValueError, SchemaError) as error:
+        except (OSError, ValueError, RecursionError, SchemaError) as error:
             message = error.message if isinstance(error, SchemaError) else str(error)
             hint = error.hint if isinstance(error, SchemaError) else "run `thyrodata verify`"
             raise DatasetError(
@@ -145,12 +149,25 @@ class Dataset:
         """Return the image ids of each part of a split.
 
         Raises:
-            DatasetError: There is no such split.
+            DatasetError: There is no such split, or its file is damaged.
         """
+        place = self.split_file(name)
+        try:
+            with place.open(newline="", encoding="utf-8") as stream:
+                header, *rows = csv.reader(stream, strict=True)
+        except (OSError, ValueError, csv.Error) as error:
+            raise DatasetError(
+                f"a split cannot be read: {error}", where=str(place), hint="run `thyrodata verify`"
+            ) from None
+        if header != [*SPLIT_HEADER] or any(len(row) != len(SPLIT_HEADER) for row in rows):
+            raise DatasetError(
+                f"a row of a split is not {','.join(SPLIT_HEADER)}",
+                where=str(place),
+                hint="run `thyrodata verify`",
+            )
         parts: dict[str, list[str]] = {}
-        with self.split_file(name).open(newline="", encoding="utf-8") as stream:
-            for row in csv.DictReader(stream):
-                parts.setdefault(row["part"], []).append(row["image_id"])
+        for image_id, _group_id, part in rows:
+            parts.setdefault(part, []).append(image_id)
         return {part: tuple(ids) for part, ids in parts.items()}
 
     def split_report(self, name: str = "default") -> dict[str, Any]:
@@ -161,9 +178,20 @@ class Dataset:
         """
         place = self.split_file(name).with_suffix(".json")
         try:
-            report: dict[str, Any] = json.loads(place.read_bytes())
-        except (OSError, ValueError) as error:
-            raise DatasetError(f"the account of a split cannot be read: {error}", where=str(place)) from None
+            data = place.read_bytes()
+            report: dict[str, Any] = json.loads(data)
+        except (OSError, ValueError, RecursionError) as error:
+            raise DatasetError(
+                f"the account of a split cannot be read: {error}",
+                where=str(place),
+                hint="run `thyrodata verify`",
+            ) from None
+        if read_sums(self.path / SUMS).get(f"splits/{name}.json") != sha256(data).hexdigest():
+            raise DatasetError(
+                "the account of a split is not what was written",
+                where=str(place),
+                hint="run `thyrodata verify`",
+            )
         return report
 
     def image_bytes(self, record: ImageRecord) -> bytes | None:
@@ -194,19 +222,22 @@ class Dataset:
         problems = [Problem(path=path, what="is missing") for path in sums.keys() - present]
         problems += [Problem(path=path, what="is not in the checksums") for path in present - sums.keys()]
         problems += [
-            Problem(path=path, what="differs from its checksum")
+            Problem(path=path, what=what)
             for path in sums.keys() & present
-            if not self._matches(path, sums[path])
+            if (what := self._difference(path, sums[path]))
         ]
         if not any(problem.path == RECORDS_FILE for problem in problems):
             problems += self._image_problems(sums)
         return tuple(sorted(problems, key=lambda problem: (problem.path, problem.what)))
 
-    def _matches(self, path: str, digest: str) -> bool:
+    def _difference(self, path: str, digest: str) -> str:
+        """Say how a file differs from what was written; nothing if it does not."""
         try:
-            return hash_file(self.path / path) == digest
-        except OSError:  # a link to nowhere, or no permission
-            return False
+            if not S_ISREG((self.path / path).lstat().st_mode):
+                return "is a link or another thing that is no file"
+            return "" if hash_file(self.path / path) == digest else "differs from its checksum"
+        except OSError as error:
+            return f"cannot be read: {error.strerror}"
 
     def _image_problems(self, sums: Mapping[str, str]) -> list[Problem]:
         unclaimed = {path for path in sums if path.startswith("images/")}
@@ -227,24 +258,36 @@ class Dataset:
         Files of the same path are replaced. Records, images and manifest cannot be.
 
         Raises:
-            OutputError: They could not be written.
+            OutputError: They could not be written, or one of them is a record, an image or the manifest.
         """
-        staging = self.path.with_name(self.path.name + ".adding")
+        home = self.path.resolve()
+        staging = home.with_name(home.name + ".adding")
         with writing(staging):
             shutil.rmtree(staging, ignore_errors=True)
             staging.mkdir()
         try:
             yield staging
             added = list_files(staging)
+            _check_beside(added, self.path)
             sums = read_sums(self.path / SUMS)
             sums.update({path: hash_file(staging / path) for path in added})
+            write_file(staging / SUMS, format_sums(sums))
             with writing(self.path):
+                # What may fail comes before the first file takes its place.
                 for path in added:
-                    (self.path / path).parent.mkdir(parents=True, exist_ok=True)
-                    rename(staging / path, self.path / path)
-            write_file(self.path / SUMS, format_sums(sums))
+                    (home / path).parent.mkdir(parents=True, exist_ok=True)
+                for path in (*added, SUMS):
+                    rename(staging / path, home / path)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
+
+
+def _check_beside(added: Iterable[str], place: Path) -> None:
+    for path in added:
+        if path in {MANIFEST, RECORDS_FILE, SUMS, HISTORY} or path.startswith("images/"):
+            raise OutputError(
+                f"{path} of a dataset is never rewritten", where=str(place), hint="make a new dataset"
+            )
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

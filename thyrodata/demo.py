@@ -69,10 +69,10 @@ def make_demo(
         OutputError: The folder holds something that is no demo, or cannot be written.
     """
     raw, out = folder / "raw", folder / LAYOUT
-    if folder.exists() and any(folder.iterdir()):
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         if not (folder / MADE_HERE).exists():
             raise OutputError(
-                "the folder holds something else", where=str(folder), hint="choose another folder"
+                "something else is there already", where=str(folder), hint="choose another folder"
             )
         if not overwrite:
             raise OutputError(

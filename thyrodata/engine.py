@@ -161,6 +161,23 @@ class Plan:
         """How many chunks the items make."""
         return -(-len(self.items) // CHUNK)
 
+    def unclaimed_skips(self, on_error: OnError) -> tuple[Skip, ...]:
+        """Return a skip for every file that belongs to no item.
+
+        Raises:
+            RawLayoutError: There is one, and the policy is to raise.
+        """
+        reason = "the file belongs to no item of the dataset"
+        hint = "remove it from the folder, or add what refers to it"
+        if self.unclaimed and on_error is OnError.RAISE:
+            more = f" (and {len(self.unclaimed) - 1} more)" if len(self.unclaimed) > 1 else ""
+            where = str(self.unclaimed[0])
+            raise RawLayoutError(reason + more, where=where, hint=f"{hint}; or --on-error skip")
+        return tuple(
+            Skip(item=str(file), files=(str(file),), reason=reason, where=str(file), hint=hint)
+            for file in self.unclaimed
+        )
+
 
 def plan_items(converter: Converter[Item], raw: Raw) -> Plan:
     """List the items and account for every file of the source.
@@ -222,7 +239,16 @@ class Run:
     skips: tuple[Skip, ...]
     pixel_sha256: str
     raw_sha256: str
-    raw_files_read: int
+    items: int
+    """What the source is made of."""
+    files_read: int
+    files_skipped: int
+    files_ignored: int
+    """The three sum to the files of the source."""
+    files_opened: int
+    """The files that were read, of skipped items too."""
+    stray: int
+    """Skips that are files of no item."""
     chunk_files: tuple[Path, ...]
 
 
@@ -272,7 +298,7 @@ def run_items(
         OutputError: Something could not be written.
         ThyrodataError: A worker process died.
     """
-    unclaimed = _unclaimed_skips(plan, on_error)
+    unclaimed = plan.unclaimed_skips(on_error)
     done = _finished_chunks(destination, plan.chunks) if destination else {}
     work = _Work(converter=converter, destination=destination, on_error=on_error, encoder=encoder)
     todo = [chunk for chunk in range(plan.chunks) if chunk not in done]
@@ -285,31 +311,34 @@ def run_items(
             finished += _chunk_size(plan, result.chunk)
             if progress:
                 progress(finished, len(plan.items))
-    reads = _all_reads(plan, destination, done)
+    skips = (*(skip for _, result in sorted(done.items()) for skip in result.skips), *unclaimed)
+    skipped = _files_skipped(plan, skips)
+    raw_sha256, files_opened = _hash_reads(plan, destination, done)
+    pixels = "".join(done[chunk].pixels for chunk in sorted(done))
     return Run(
         records=sum(result.records for result in done.values()),
         image_bytes=sum(result.image_bytes for result in done.values()),
         encoded=sum(result.encoded for result in done.values()),
-        pixel_sha256=sha256("".join(done[chunk].pixels for chunk in sorted(done)).encode()).hexdigest(),
-        skips=(*(skip for _, result in sorted(done.items()) for skip in result.skips), *unclaimed),
-        raw_sha256=sha256("".join(reads).encode()).hexdigest(),
-        raw_files_read=len(reads),
-        chunk_files=tuple(destination.chunk_file(chunk) for chunk in range(plan.chunks))
-        if destination
-        else (),
+        pixel_sha256=sha256(pixels.encode()).hexdigest(),
+        skips=skips,
+        raw_sha256=raw_sha256,
+        items=len(plan.items),
+        files_read=len(plan.raw.files) - skipped - len(plan.ignored),
+        files_skipped=skipped,
+        files_ignored=len(plan.ignored),
+        files_opened=files_opened,
+        stray=len(unclaimed),
+        chunk_files=tuple(map(destination.chunk_file, range(plan.chunks))) if destination else (),
     )
 
 
-def _unclaimed_skips(plan: Plan, on_error: OnError) -> tuple[Skip, ...]:
-    reason = "the file belongs to no item of the dataset"
-    hint = "remove it from the folder, or add what refers to it"
-    if plan.unclaimed and on_error is OnError.RAISE:
-        more = f" (and {len(plan.unclaimed) - 1} more)" if len(plan.unclaimed) > 1 else ""
-        raise RawLayoutError(reason + more, where=str(plan.unclaimed[0]), hint=f"{hint}; or --on-error skip")
-    return tuple(
-        Skip(item=str(file), files=(str(file),), reason=reason, where=str(file), hint=hint)
-        for file in plan.unclaimed
-    )
+def _files_skipped(plan: Plan, skips: Iterable[Skip]) -> int:
+    """Count the files of skipped items that no item which was read accounts for too."""
+    left_out = {skip.item for skip in skips}
+    if not left_out:
+        return 0
+    read = {str(file) for item in plan.items if str(item) not in left_out for file in item.files}
+    return len({file for skip in skips for file in skip.files} - read)
 
 
 def _chunk_size(plan: Plan, chunk: int) -> int:
@@ -328,14 +357,19 @@ def _finished_chunks(destination: Destination, chunks: int) -> dict[int, ChunkDo
     return done
 
 
-def _all_reads(plan: Plan, destination: Destination | None, done: Mapping[int, ChunkDone]) -> list[str]:
-    """Return the lines of all files read, each file once, sorted by path."""
+def _hash_reads(
+    plan: Plan, destination: Destination | None, done: Mapping[int, ChunkDone]
+) -> tuple[str, int]:
+    """Hash what ``sha256sum`` prints for all files read, each once, sorted by path; count them."""
     if destination is None:
         texts = [result.reads for result in done.values()]
     else:
         texts = [entry["reads"] for entry in entries(destination.journal)]
     lines = {line for text in (plan.reads, *texts) for line in text.split("\n")[:-1]}
-    return [line + "\n" for line in sorted(lines, key=lambda line: line[66:])]  # after hash and two blanks
+    digest = sha256()
+    for line in sorted(lines, key=lambda line: line[66:]):  # after the hash and two blanks
+        digest.update(line.encode() + b"\n")
+    return digest.hexdigest(), len(lines)
 
 
 def _reads_text(reads: Mapping[str, str]) -> str:
@@ -468,15 +502,24 @@ def _wait_for_parent() -> None:
 
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back, which a terminal sends to every process of the group.
+    """Hold Ctrl-C back, which a terminal sends to every process of the group, until the block ends.
 
-    A worker begun inside the block holds it back as long as it lives, and so leaves it to the main process.
+    A worker begun inside the block inherits the mask and never sees it. For the main process the mask is not
+    enough: a thread of a library may take the signal.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    if threading.current_thread() is not threading.main_thread():  # Python would not interrupt it
+        yield
+        return
+    came: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, handler)
+    if came:
+        signal.raise_signal(signal.SIGINT)
 
 
 def _in_order(

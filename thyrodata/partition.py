@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from thyrodata.dataset import Dataset
 from thyrodata.errors import SplitError, UsageError
@@ -236,10 +237,15 @@ def _write_parts(
     readers = exported_readers(dataset)
     ledgers = {}
     for reader in readers:
-        below = folder / "annotations" / name / (reader if len(readers) > 1 else "")
+        below = folder / "annotations" / name / (_folder_name(reader) if len(readers) > 1 else "")
         info = {"description": f"{dataset.manifest.name}, split {name}", "reader": reader}
         ledgers[reader] = export_coco(view(dataset, part_of, reader), below, info)
     return ledgers
+
+
+def _folder_name(reader: str) -> str:
+    """Return a reader's name as a path can hold it: percent-encoded; one that is not named as ``%``."""
+    return quote(reader, safe=" ").replace(".", "%2E") or "%"
 
 
 def _left_out(ledgers: Mapping[str, LossLedger]) -> dict[str, Any]:

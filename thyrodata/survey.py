@@ -108,7 +108,8 @@ class Survey:
     def __init__(self, glances: Iterable[Glance]) -> None:
         self.members: list[Member] = []
         self._counts: Counter[tuple[str, str]] = Counter()
-        self._groups: set[str] = set()
+        self._groups: dict[str, str] = {}
+        self._grades: dict[tuple[Term, ...], tuple[Term, ...]] = {}
         seen: set[str] = set()
         for glance in glances:
             for name in (glance.image_id, glance.image.path):
@@ -119,7 +120,7 @@ class Survey:
                 if name is not None:
                     seen.add(name)
             self._count(glance)
-            self.members.append(_member(glance))
+            self.members.append(self._member(glance))
 
     @property
     def counts(self) -> tuple[Tally, ...]:
@@ -129,7 +130,7 @@ class Survey:
     def _count(self, glance: Glance) -> None:
         counts = self._counts
         if glance.group_id not in self._groups:
-            self._groups.add(glance.group_id)
+            self._groups[glance.group_id] = glance.group_id
             counts["groups", glance.group_kind.value] += 1
             for label in glance.case_labels:
                 counts["case-labels", str(label.value)] += 1
@@ -162,16 +163,17 @@ class Survey:
                 self._counts["readers", _reader(finding.origin)] += 1
         return outlines
 
-
-def _member(glance: Glance) -> Member:
-    return Member(
-        image_id=glance.image_id,
-        group_id=glance.group_id,
-        path=glance.image.path,
-        sha256=glance.image.sha256,
-        grades=tuple(label.value for label in glance.labels() if label.value.grade is not None),
-        official_splits=glance.official_splits,
-    )
+    def _member(self, glance: Glance) -> Member:
+        """Return what is kept of an image; equal ids and grades are shared, since there may be millions."""
+        grades = tuple(label.value for label in glance.labels() if label.value.grade is not None)
+        return Member(
+            image_id=glance.image_id,
+            group_id=self._groups[glance.group_id],
+            path=glance.image.path,
+            sha256=glance.image.sha256,
+            grades=self._grades.setdefault(grades, grades),
+            official_splits=glance.official_splits,
+        )
 
 
 def category(structure: Structure, labels: tuple[Label, ...]) -> str:

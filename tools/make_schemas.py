@@ -1,4 +1,4 @@
-"""Writes the JSON Schemas of what thyrodata publishes into ``schemas/``: ``python tools/make_schemas.py``."""  # noqa: INP001 -- a script
+"""Writes the JSON Schemas of what thyrodata publishes into ``schemas/``: ``python tools/make_schemas.py``."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def check_every_file_is_accounted_for(whole):
     assert len(claimed) + len(ignored) + len(unclaimed) == len(plan.raw.files)
     assert claimed | ignored | unclaimed == {file.path for file in plan.raw.files}
     run = run_items(whole.converter, plan, None, workers=1)
-    assert run.raw_files_read == len(claimed), "a file is claimed and never read"
+    assert run.files_opened == len(claimed), "a file is claimed and never read"
 
 
 def check_records_are_valid(whole):

@@ -5,6 +5,7 @@ Nothing but typer is imported before a command runs, so that ``--help`` stays li
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import Annotated
 
@@ -51,6 +52,9 @@ def _options(
 
 def main() -> None:
     """Run the command line. Exits 0 when done, 1 on findings or an error in the data, 2 on wrong usage."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name may be more than the terminal can show
     try:
         app()
     except ThyrodataError as error:

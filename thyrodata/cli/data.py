@@ -41,7 +41,8 @@ def show(
     from thyrodata.dataset import Dataset
     from thyrodata.reports.show import show as draw
 
-    place = out or data.with_name(f"{data.resolve().name}-sheet.png")
+    named = data.resolve() if data.name in {"", ".."} else data
+    place = out or named.with_name(f"{named.name}-sheet.png")
     sheet = draw(Dataset(data), place, count=count, columns=columns, split=split, part=part, ids=image or ())
     said = {"path": str(sheet.path), "image_ids": [*sheet.image_ids]}
     emit(said, lambda: print(f"{len(sheet.image_ids)} images: {sheet.path}"), json=json, quiet=quiet)

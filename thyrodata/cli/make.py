@@ -72,7 +72,7 @@ def convert(
 
 
 def demo(
-    folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Where to make it.")] = Path(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to make it.")] = Path(
         "thyrodata-demo"
     ),
     *,

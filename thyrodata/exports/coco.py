@@ -190,12 +190,20 @@ def _without_holes(polygon: Polygon, filled: list[Any], height: int, width: int)
     """Return the run-length encoding of the parts, each less its own holes."""
     solid = []
     for part, raster in zip(polygon.parts, filled, strict=True):
-        pixels = coco_mask.decode(raster)
         if part.holes:
-            holes = coco_mask.frPyObjects([_flat(hole) for hole in part.holes], height, width)
-            pixels[coco_mask.decode(coco_mask.merge(holes)) == 1] = 0
-        solid.append(coco_mask.encode(pixels))
+            holes = coco_mask.merge(
+                coco_mask.frPyObjects([_flat(hole) for hole in part.holes], height, width)
+            )
+            solid.append(coco_mask.merge([raster, _complement(holes, height, width)], intersect=True))
+        else:
+            solid.append(raster)
     return coco_mask.merge(solid)
+
+
+def _complement(raster: Any, height: int, width: int) -> Any:
+    runs = Mask(height=height, width=width, counts=raster["counts"].decode()).runs()
+    turned = [*runs[1:]] if runs[0] == 0 else [0, *runs]  # runs begin with zeros
+    return coco_mask.frPyObjects({"size": [height, width], "counts": turned}, height, width)
 
 
 def _flat(ring: Ring) -> list[float]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from thyrodata.dataset import Dataset
 from thyrodata.errors import UsageError
 from thyrodata.schema.geometry import Box, Geometry, Mask, Polygon
-from thyrodata.schema.record import Finding, ImageRecord, Read
+from thyrodata.schema.record import Finding, ImageRecord, Read, best_coverage
 from thyrodata.schema.vocab import SCHEMES, Coverage, Structure
 from thyrodata.survey import category
 
@@ -81,15 +81,31 @@ class View:
                 continue
             self.ledger.given["images"] += 1
             self.ledger.given["findings"] += len(record.findings)
-            if record.coverage is Coverage.NONE:
-                # Never an empty image: a trainer would take it for a negative.
+            coverage = _coverage(record, self.reader)
+            if coverage is Coverage.NONE:
                 self.ledger.lose("images", "nobody outlined anything in it, which says nothing")
                 self.ledger.lose("findings", "in an image that is left out", len(record.findings))
                 continue
             findings = tuple(self._findings(record))
+            if not findings and not (coverage is Coverage.COMPLETE and self._is_empty(record)):
+                # A trainer would take an image without a finding for a negative.
+                self.ledger.lose("images", "nothing of it can be written, which does not make it a negative")
+                continue
             self.ledger.written["images"] += 1
             self.ledger.written["findings"] += len(findings)
             yield ViewedImage(number=number, record=record, part=part, findings=findings)
+
+    def _is_empty(self, record: ImageRecord) -> bool:
+        return not any(
+            finding.structure is not Structure.MARKER and _reader(finding) == self.reader
+            for finding in record.findings
+        )
+
+    def _coverage(self, record: ImageRecord) -> Coverage | None:
+        """Return what the reader covered of an image; nothing where the reader has not read it."""
+        if self.reader == CONSENSUS:
+            return record.coverage
+        return best_coverage(reading for reading in record.readings if (reading.reader or "") == self.reader)
 
     def _findings(self, record: ImageRecord) -> Iterator[ViewedFinding]:
         for finding in record.findings:
@@ -107,6 +123,13 @@ class View:
 
 def _reader(finding: Finding) -> str:
     return (finding.origin.reader or "") if isinstance(finding.origin, Read) else CONSENSUS
+
+
+def _coverage(record: ImageRecord, reader: str) -> Coverage | None:
+    """Return what a reader covered of an image; nothing, if that reader never looked at it."""
+    if reader == CONSENSUS:
+        return record.coverage
+    return best_coverage(reading for reading in record.readings if (reading.reader or "") == reader)
 
 
 def exported_readers(dataset: Dataset) -> tuple[str, ...]:

@@ -20,12 +20,12 @@ MAX_FILE_BYTES = 2**30
 """Larger files are not read whole: images and case files are a thousand times smaller."""
 
 _UNFIT = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")
-_DIGITS = re.compile(r"(\d+)")
+_DIGITS = re.compile(r"[0-9]+")
 
 
-def natural_key(name: str) -> list[str | int]:
-    """Return a sort key that puts ``2.xml`` before ``10.xml``."""
-    return [int(part) if part.isdecimal() else part for part in _DIGITS.split(name)]
+def natural_key(name: str) -> str:
+    """Return a sort key that puts ``2.xml`` before ``10.xml``: the name with its numbers padded by zeros."""
+    return _DIGITS.sub(lambda digits: digits[0].zfill(20), name)
 
 
 def show_path(path: str) -> str:
@@ -70,7 +70,9 @@ class Raw:
             RawLayoutError: A file is a link that leads out of the folder, or no regular file.
         """
         found = [RawFile(self, path, size, mtime) for path, size, mtime in _walk(self.root, "")]
-        return tuple(sorted(found, key=lambda file: (natural_key(file.path), file.path)))
+        found.sort(key=lambda file: file.path)  # settles what the next key leaves equal: 1.xml and 01.xml
+        found.sort(key=lambda file: natural_key(file.path))
+        return tuple(found)
 
     def listing_sha256(self) -> str:
         """Return a hash of every file's path, size and time of change: equal while nothing is touched."""
