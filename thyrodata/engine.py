@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from fnmatch import fnmatchcase
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
 
@@ -361,15 +362,18 @@ def _hash_reads(
     plan: Plan, destination: Destination | None, done: Mapping[int, ChunkDone]
 ) -> tuple[str, int]:
     """Hash what ``sha256sum`` prints for all files read, each once, sorted by path; count them."""
-    if destination is None:
-        texts = [result.reads for result in done.values()]
-    else:
-        texts = [entry["reads"] for entry in entries(destination.journal)]
-    lines = {line for text in (plan.reads, *texts) for line in text.split("\n")[:-1]}
+    texts: Iterable[str] = (result.reads for result in done.values())
+    if destination:
+        texts = (entry["reads"] for entry in entries(destination.journal))
+    seen: set[str] = set()
+    for text in chain([plan.reads], texts):
+        # The path first, so that sorting needs no key: there may be millions of lines.
+        seen.update(f"{line[66:]}\n{line[:64]}" for line in text.split("\n")[:-1])
     digest = sha256()
-    for line in sorted(lines, key=lambda line: line[66:]):  # after the hash and two blanks
-        digest.update(line.encode() + b"\n")
-    return digest.hexdigest(), len(lines)
+    for entry in sorted(seen):
+        path, _, file_digest = entry.partition("\n")
+        digest.update(f"{file_digest}  {path}\n".encode())
+    return digest.hexdigest(), len(seen)
 
 
 def _reads_text(reads: Mapping[str, str]) -> str:

@@ -13,9 +13,12 @@ import typer
 
 from thyrodata import __version__
 from thyrodata.cli import catalog, data, make, splits
-from thyrodata.errors import ThyrodataError, UsageError
+from thyrodata.errors import InterruptedRunError, ThyrodataError, UsageError
 
 __all__ = ["app", "main"]
+
+INTERRUPTED = 130
+"""What shells report of a command that Ctrl-C has ended: 128 + SIGINT."""
 
 app = typer.Typer(
     name="thyrodata",
@@ -51,7 +54,10 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line. Exits 0 when done, 1 on findings or an error in the data, 2 on wrong usage."""
+    """Run the command line.
+
+    Exits 0 when done, 1 on findings or an error in the data, 2 on wrong usage, 130 when the user stopped it.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name may be more than the terminal can show
@@ -61,7 +67,10 @@ def main() -> None:
         if "--debug" in sys.argv:
             raise
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(2 if isinstance(error, UsageError) else 1)
+        sys.exit({UsageError: 2, InterruptedRunError: INTERRUPTED}.get(type(error), 1))
+    except KeyboardInterrupt:
+        print("error: stopped", file=sys.stderr)
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:  # the reader of a pipe has seen enough
         sys.stderr.close()
         sys.exit(0)

@@ -32,7 +32,11 @@ def _output_error(error: OSError, path: Path) -> OutputError:
     return OutputError(
         "the disk is full" if full else f"cannot write: {error.strerror or error}",
         where=str(path),
-        hint="free some space, then run again with --resume" if full else "check the folder's permissions",
+        hint=(
+            "free some space, then run again; with --resume if OUT.partial is there"
+            if full
+            else "check the folder's permissions and limits"
+        ),
     )
 
 
