@@ -18,8 +18,11 @@ from tests.strategies import compressed, image_records, texts
 from thyrodata.errors import CaseError, UsageError
 from thyrodata.io.png import encode_png
 from thyrodata.phantoms import PhantomSpec, jpeg_bytes, phantom
-from thyrodata.reports import sheet
 from thyrodata.reports.sheet import Tile, contact_sheet
+from thyrodata.reports.sheet.captions import caption_lines
+from thyrodata.reports.sheet.colours import colours_by_kind
+from thyrodata.reports.sheet.layout import Layout, shortened
+from thyrodata.reports.sheet.legend import legend_rows, notes
 from thyrodata.schema.geometry import Box, Calipers, Geometry, Line, Mask, Point, Polygon, PolygonPart
 from thyrodata.schema.record import (
     Derived,
@@ -279,7 +282,7 @@ def test_readers_have_colours_of_their_own() -> None:
     shown = picture(tile, tile_width=400)
     colours = {tuple(shown[100, x].tolist()) for x in (20, 150, 280)}
     assert len(colours) == 3
-    named = sheet._colours([tile.record])
+    named = colours_by_kind([tile.record])
     assert [*named] == ["nodule, derived by vote", "nodule, reader A", "nodule, reader B"]
     assert colours == set(named.values())
 
@@ -291,11 +294,11 @@ def test_readers_past_the_palette_share_one_colour_and_one_name() -> None:
         *(finding(box, name=name, origin=Read(reader=name)) for name in readers),
         readings=tuple(Reading(reader=name) for name in readers),
     )
-    colours = sheet._colours([many])
+    colours = colours_by_kind([many])
     assert len(colours) == 9
     assert len(set(colours.values())) == 7
-    layout = sheet._Layout.of([Tile(record=many, data=None)], 1, 320)
-    items = [item for row in sheet._legend_rows(layout, colours, ["a note"]) for item in row]
+    layout = Layout.of([Tile(record=many, data=None)], 1, 320)
+    items = [item for row in legend_rows(layout, colours, ["a note"]) for item in row]
     assert [text for text, _ in items][-3:] == ["nodule, reader r05", "any other", "a note"]
 
 
@@ -323,8 +326,8 @@ def test_sixteen_bits_are_stretched_and_it_is_said() -> None:
     assert (np.diff(shown.astype(int)) >= 0).all()
     for percent in (10, 50, 90):
         assert shown[320 * percent // 100] == pytest.approx(255 * (percent - 1) / 98, abs=2)
-    assert sheet._caption(tile)[-1][0].endswith("windowed")
-    assert any(note.startswith("windowed") for note in sheet._notes([tile]))
+    assert caption_lines(tile)[-1][0].endswith("windowed")
+    assert any(note.startswith("windowed") for note in notes([tile]))
 
 
 def test_sixteen_bits_of_one_value_are_shown() -> None:
@@ -399,14 +402,14 @@ BENIGN = Label(value=Malignancy.BENIGN, basis=Basis.HISTOLOGY)
     ],
 )
 def test_the_caption_says(fields: dict[str, Any], line: str) -> None:
-    assert line in [text for text, _ in sheet._caption(dark_tile(**fields))]
+    assert line in [text for text, _ in caption_lines(dark_tile(**fields))]
 
 
 def test_the_caption_counts_outlines_and_markers_apart() -> None:
     box = Box(x=1, y=1, width=5, height=5)
     nodule = replace(finding(box), labels=(BENIGN,))
     marker = finding(box, structure=Structure.MARKER, name="2")
-    caption = [text for text, _ in sheet._caption(Tile(record=record(nodule, marker), data=None))]
+    caption = [text for text, _ in caption_lines(Tile(record=record(nodule, marker), data=None))]
     assert caption[-2:] == ["outline: benign by histology", "1 outline · 1 marker"]
 
 
@@ -414,7 +417,7 @@ def test_the_legend_says_that_a_group_is_no_patient_unless_it_is_one() -> None:
     cases = [dark_tile(image_id=f"made/{n}", group_id=f"made/{n // 2}") for n in range(4)]
     patient = dark_tile(group_kind=GroupKind.PATIENT)
     alone = dark_tile(group_kind=GroupKind.IMAGE)
-    assert [*sheet._notes([*cases, patient, alone])] == [
+    assert [*notes([*cases, patient, alone])] == [
         "1 image of 1 patient",
         "4 images of 2 cases: 1 case is not 1 patient",
         "1 image: 1 image is not 1 patient",
@@ -438,8 +441,8 @@ def test_a_long_text_ends_before_its_tile_does() -> None:
 @given(text=st.text(max_size=80), width=st.integers(0, 300))
 def test_a_shortened_text_fits(text: str, width: int) -> None:
     """A text that fits is kept; another is cut, and fits with its ellipsis wherever that alone does."""
-    font = sheet._Layout.of([dark_tile()], 1, 320).font
-    short = sheet._shortened(text, font, width)
+    font = Layout.of([dark_tile()], 1, 320).font
+    short = shortened(text, font, width)
     if short.endswith("…") and not text.endswith("…"):
         assert font.getlength(short) <= max(width, font.getlength("…"))
         assert len(short) <= len(text) + 1
