@@ -168,7 +168,7 @@ class _Job:
                 "stopped; what was done is kept", where=str(space.partial), hint="continue with --resume"
             ) from None
         except CaseError as error:
-            hint = f"{error.hint}; or leave it out with --resume --on-error skip"
+            hint = f"{error.hint}; or skip what cannot be read: --resume --on-error skip"
             raise CaseError(error.message, where=error.where, hint=hint) from None
         return self.report(run, Dataset(space.out), space.out)
 

@@ -58,18 +58,14 @@ def _things(manifest: Manifest) -> Iterator[tuple[str, str]]:
     def many(word: str, what: str, value: str | None = None) -> tuple[str, str]:
         return (word, str(manifest.count(what, value)))
 
-    for count in manifest.counts:
-        if count.what == "groups":
-            yield (f"groups: {count.value}s", str(count.n))
+    yield from ((f"groups: {c.value}s", str(c.n)) for c in manifest.counts if c.what == "groups")
     yield many("images", "images")
     yield many("  with an outline", "outlined-images")
     if manifest.count("coverage", "none"):
         yield many("  with none, which does not make them negatives", "coverage", "none")
     if manifest.count("coverage", "partial"):
         yield many("  with outlines missing", "coverage", "partial")
-    for count in manifest.counts:
-        if count.what == "findings":
-            yield (f"findings: {count.value}", str(count.n))
+    yield from ((f"findings: {c.value}", str(c.n)) for c in manifest.counts if c.what == "findings")
     yield ("items skipped", str(manifest.skips))
     yield many("remarks", "remarks")
 
@@ -119,9 +115,9 @@ def _notes(manifest: Manifest) -> Iterator[str]:
         yield f"note: the source names {names}s, not patients: one patient may be in several parts"
     for count in manifest.counts:
         if count.what == "remarks":
-            yield f"note: {count.n} of {count.value}: see the column remarks of the records"
+            yield f"note: remarks: {count.value} {count.n}, in the column remarks of the records"
     if manifest.skips:
-        yield f"note: {manifest.skips} items could not be read: see reports/skipped.jsonl"
+        yield f"note: items that could not be read: {manifest.skips}, listed in reports/skipped.jsonl"
     for source in manifest.sources:
         yield f"note: licence: {source.licence}"
 

@@ -80,10 +80,16 @@ class Ddti:
             if name and file.suffix in (IMAGE_SUFFIXES if name[2] else {".xml"}):
                 cases.setdefault(name[1], []).append(file)
         if not any(file.suffix == ".xml" for files in cases.values() for file in files):
+            below = {
+                str(file).rpartition("/")[0]
+                for file in raw.files
+                if file.suffix == ".xml" and _NAME.fullmatch(file.stem)
+            }
+            perhaps = f": perhaps {raw.root / min(below)}" if below else ""
             raise RawLayoutError(
                 "no case files (1.xml, 2.xml, ...) lie in the folder",
                 where=str(raw.root),
-                hint="give the folder of the release that holds N.xml beside N_k.jpg",
+                hint=f"give the folder of the release that holds N.xml beside N_k.jpg{perhaps}",
             )
         for number in sorted(cases, key=int):
             yield DdtiCase(number=number, files=tuple(cases[number]))

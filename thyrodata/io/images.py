@@ -124,7 +124,7 @@ def decode_image(data: bytes, where: str) -> NDArray[np.uint8] | NDArray[np.uint
             raise CaseError(
                 f"the image cannot be decoded: {error}",
                 where=where,
-                hint="obtain the file again, or leave it out",
+                hint="obtain the file again",
             ) from error
 
 
@@ -307,7 +307,7 @@ def _header(
         raise CaseError(
             f"the image claims {width} x {height} pixels, past the limit of {MAX_PIXELS}",
             where=where,
-            hint="a corrupt header or a decompression bomb: obtain the file again, or leave it out",
+            hint="a corrupt header or a decompression bomb: obtain the file again",
         )
     return ImageHeader(
         width=width, height=height, bit_depth=bit_depth, channels=channels, format=image_format
@@ -344,7 +344,7 @@ def _not_an_image(data: bytes, where: str) -> CaseError:
     )
 
 
-_AGAIN = "copy or download the file again, or leave it out"
+_AGAIN = "copy or download the file again"
 
 
 def _cut(where: str) -> CaseError:
@@ -359,7 +359,7 @@ def _unsupported(name: str, where: str) -> CaseError:
     return CaseError(
         f"unsupported image format: {name}",
         where=where,
-        hint="convert the file to 8-bit or 16-bit PNG without loss, or leave it out",
+        hint="convert the file to 8-bit or 16-bit PNG without loss",
     )
 
 
