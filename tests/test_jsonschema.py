@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from thyrodata.conversion import convert
+from thyrodata.demo import write_release
 from thyrodata.errors import SchemaError
 from thyrodata.schema.jsonschema import PUBLISHED, json_schema
 from thyrodata.schema.plain import from_plain
@@ -46,6 +48,20 @@ def validator() -> Draft202012Validator:
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.parent.name)
 def test_golden_records_are_valid(validator: Draft202012Validator, path: Path) -> None:
     validator.validate(json.loads(path.read_text(encoding="utf-8")))
+
+
+def test_coco_files_are_valid(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    write_release(tmp_path / "raw", cases=8)
+    convert("ddti", tmp_path / "raw", tmp_path / "out")
+    validator = Draft202012Validator(json.loads((SCHEMAS / "coco.schema.json").read_text(encoding="utf-8")))
+    files = sorted(tmp_path.glob("out/annotations/default/*.json"))
+    assert len(files) == 3
+    for file in files:
+        coco = json.loads(file.read_text(encoding="utf-8"))
+        validator.validate(coco)
+        del coco["annotations"][0]["iscrowd"]
+        assert not validator.is_valid(coco)
 
 
 BREAKS: dict[str, Callable[[Any], Any]] = {

@@ -6,19 +6,17 @@ import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from thyrodata import __version__
 from thyrodata.converters import load_converter
-from thyrodata.dataset import HISTORY, MANIFEST, RECORDS_FILE, Dataset, seal, write_manifest
+from thyrodata.dataset import MANIFEST, RECORDS_FILE, Dataset, seal, write_manifest
 from thyrodata.engine import Converter, Destination, OnError, Plan, Progress, Run, plan_items, run_items
 from thyrodata.errors import CaseError, InterruptedRunError, OutputError, UsageError
 from thyrodata.io.cards import load_card
 from thyrodata.io.files import write_file
-from thyrodata.io.journal import append
 from thyrodata.io.parquet import read_chunk, stream_as, write_records
 from thyrodata.io.png import PngEncoder
 from thyrodata.io.raw import Raw
@@ -62,6 +60,7 @@ def convert(
     workers: int | None = None,
     on_error: str = "raise",
     max_skipped: float = MAX_SKIPPED,
+    encoder: str = PngEncoder.ISAL.value,
     by: str | None = None,
     seed: int = 0,
     resume: bool = False,
@@ -73,7 +72,7 @@ def convert(
 
     The dataset appears at ``out`` whole, or not at all. What is built meanwhile lies beside it in
     ``OUT.partial``, and a build that was stopped, even killed, continues with ``resume``. For one source,
-    the bytes written depend on the arguments ``by`` and ``seed`` alone.
+    the bytes written depend on the arguments ``encoder`` and ``seed`` alone.
 
     Args:
         name: The dataset's name, one of ``thyrodata list``.
@@ -83,6 +82,8 @@ def convert(
         on_error: ``"raise"`` ends at the first item that cannot be read, ``"skip"`` leaves it out and
             lists it.
         max_skipped: Share of items, 0 to 1, that may be skipped; beyond it nothing is published.
+        encoder: Of images that have to be encoded, ``"isal"`` or ``"zlib"``: the same pixels in other bytes.
+            Files of a release that are images already are copied as they are.
         by: The identity that the default split keeps together. It is always the published one; naming
             another is refused, and writes nothing.
         seed: Of the default split.
@@ -109,7 +110,14 @@ def convert(
     target = Path(name if out is None else out)
     check_kind(parse_kind(by), [load_card(name).card.identity])
     check_apart(Path(raw), target)
-    job = _Job(converter, Path(raw), SplitPlan(seed=seed, by=parse_kind(by)), policy, max_skipped)
+    job = _Job(
+        converter,
+        Path(raw),
+        SplitPlan(seed=seed, by=parse_kind(by)),
+        policy=policy,
+        max_skipped=max_skipped,
+        encoder=_encoder(encoder),
+    )
     if dry_run:
         return job.report(job.read(None, workers, progress), None, target)
     with opened_workspace(target, job.state, MANIFEST, resume=resume, overwrite=overwrite) as space:
@@ -124,11 +132,24 @@ def _policy(on_error: str, max_skipped: float) -> OnError:
     return OnError(on_error)
 
 
+def _encoder(name: str) -> PngEncoder:
+    if name not in set(PngEncoder):
+        raise UsageError(f"there is no encoder {name!r}", hint=f"there are: {', '.join(PngEncoder)}")
+    return PngEncoder(name)
+
+
 class _Job:
     """One conversion: what to read, and what to make of it."""
 
     def __init__(
-        self, converter: Converter[Any], raw: Path, split: SplitPlan, policy: OnError, max_skipped: float
+        self,
+        converter: Converter[Any],
+        raw: Path,
+        split: SplitPlan,
+        *,
+        policy: OnError,
+        max_skipped: float,
+        encoder: PngEncoder,
     ) -> None:
         source = Raw(raw)
         plan = plan_items(converter, source)
@@ -136,6 +157,7 @@ class _Job:
         self.state = {
             "converter": converter.name,
             "thyrodata version": __version__,
+            "encoder": encoder.value,
             "source": source.listing_sha256(),
         }
         self._converter = converter
@@ -143,6 +165,7 @@ class _Job:
         self._split = split
         self._policy = policy
         self._max_skipped = max_skipped
+        self._encoder = encoder
 
     def read(self, destination: Destination | None, workers: int | None, progress: Progress | None) -> Run:
         """Read all items, once; with a destination, write images and chunks."""
@@ -150,7 +173,13 @@ class _Job:
         if plan is None:
             raise RuntimeError("a job reads its items once")
         return run_items(
-            self._converter, plan, destination, workers=workers, on_error=self._policy, progress=progress
+            self._converter,
+            plan,
+            destination,
+            workers=workers,
+            on_error=self._policy,
+            encoder=self._encoder,
+            progress=progress,
         )
 
     def build(self, space: Workspace, workers: int | None, progress: Progress | None) -> Conversion:
@@ -232,7 +261,7 @@ class _Job:
         write_official(dataset, survey, folder)
         write_split(dataset, survey, folder, self._split)
         write_file(folder / "README.md", dataset_card(dataset).encode())
-        _write_history(folder, self._converter.name)
+        dataset.note(f"convert {self._converter.name}")
         seal(folder, {m.path: m.sha256 for m in survey.members if m.path and m.sha256})
 
     def _manifest(self, run: Run, survey: Survey) -> Manifest:
@@ -255,7 +284,7 @@ class _Job:
                 Version(package="thyrodata", version=__version__),
                 *(Version(package=name, version=version(name)) for name in VERSIONED),
             ),
-            encoder=PngEncoder.ISAL.describe() if run.encoded else None,
+            encoder=self._encoder.describe() if run.encoded else None,
             pixel_sha256=run.pixel_sha256,
             counts=survey.counts,
             skips=len(run.skips),
@@ -266,8 +295,3 @@ def _write_skips(folder: Path, skips: Sequence[Skip]) -> None:
     (folder / SKIPPED).parent.mkdir(exist_ok=True)
     lines = (json.dumps(to_plain(skip), ensure_ascii=False) + "\n" for skip in skips)
     write_file(folder / SKIPPED, "".join(lines).encode())
-
-
-def _write_history(folder: Path, name: str) -> None:
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    append(folder / HISTORY, {"time": now, "operation": f"convert {name}", "thyrodata": __version__})

@@ -8,15 +8,18 @@ import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from stat import S_ISREG
 from typing import TYPE_CHECKING, Any
 
+from thyrodata import __version__
 from thyrodata.errors import DatasetError, OutputError, SchemaError
 from thyrodata.io.files import rename, write_file, writing
 from thyrodata.io.hashes import SUMS, format_sums, hash_file, list_files, read_sums
+from thyrodata.io.journal import append
 from thyrodata.io.parquet import read_table, stream_as, stream_records
 from thyrodata.schema.manifest import Manifest
 from thyrodata.schema.plain import from_plain, to_plain
@@ -250,6 +253,15 @@ class Dataset:
             if sums.get(path) != member.sha256:
                 problems.append(Problem(path=path, what="has another checksum in the records"))
         return problems + [Problem(path=path, what="belongs to no record") for path in unclaimed]
+
+    def note(self, operation: str) -> None:
+        """Write into the dataset's history what was done to it, when, and by which version.
+
+        Raises:
+            OutputError: It could not be written.
+        """
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        append(self.path / HISTORY, {"time": now, "operation": operation, "thyrodata": __version__})
 
     @contextmanager
     def adding(self) -> Iterator[Path]:

@@ -15,8 +15,11 @@ from thyrodata.errors import SplitError, UsageError
 from thyrodata.exports.coco import export_coco
 from thyrodata.exports.view import LossLedger, exported_readers, view
 from thyrodata.io.files import read_text, write_file
+from thyrodata.io.hashes import SUMS, read_sums
+from thyrodata.schema.coco import CocoInfo
 from thyrodata.schema.vocab import SCHEMES, GroupKind
 from thyrodata.splits import (
+    EXCLUDED,
     Assignment,
     Leak,
     Split,
@@ -233,12 +236,12 @@ def _write_parts(
     rows = tuple(rows)
     (folder / "splits").mkdir(parents=True, exist_ok=True)
     write_file(folder / "splits" / f"{name}.csv", format_csv(rows).encode())
-    part_of = {row.image_id: row.part for row in rows}
+    part_of = {row.image_id: row.part for row in rows if row.part != EXCLUDED}
     readers = exported_readers(dataset)
     ledgers = {}
     for reader in readers:
         below = folder / "annotations" / name / (_folder_name(reader) if len(readers) > 1 else "")
-        info = {"description": f"{dataset.manifest.name}, split {name}", "reader": reader}
+        info: CocoInfo = {"description": f"{dataset.manifest.name}, split {name}", "reader": reader}
         ledgers[reader] = export_coco(view(dataset, part_of, reader), below, info)
     return ledgers
 
@@ -274,7 +277,7 @@ def add_split(dataset: Dataset, plan: SplitPlan, *, dry_run: bool = False) -> Ma
         UsageError: The plan contradicts itself.
         OutputError: A file could not be written.
     """
-    if plan.name in dataset.splits:
+    if f"splits/{plan.name}.csv" in read_sums(dataset.path / SUMS):
         raise SplitError(
             f"there is a split {plan.name!r} already",
             where=str(dataset.split_file(plan.name)),
@@ -283,7 +286,9 @@ def add_split(dataset: Dataset, plan: SplitPlan, *, dry_run: bool = False) -> Ma
     if dry_run:
         return plan_split(dataset.survey(), plan)
     with dataset.adding() as folder:
-        return write_split(dataset, dataset.survey(), folder, plan)
+        made = write_split(dataset, dataset.survey(), folder, plan)
+    dataset.note(f"split make {plan.name}")
+    return made
 
 
 def audit_dataset(dataset: Dataset, name: str, links: Path | None = None) -> tuple[Leak, ...]:

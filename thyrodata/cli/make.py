@@ -35,6 +35,9 @@ def convert(
             min=0, max=1, help="Share of items that may be skipped; beyond it nothing is published."
         ),
     ] = 0.01,
+    encoder: Annotated[
+        str, typer.Option(metavar="isal|zlib", help="Of images that must be encoded: the same pixels.")
+    ] = "isal",
     by: Annotated[
         str | None,
         typer.Option(help="The identity that a split must keep together; refused if it is not published."),
@@ -61,6 +64,7 @@ def convert(
             workers=workers,
             on_error=on_error,
             max_skipped=max_skipped,
+            encoder=encoder,
             by=by,
             seed=seed,
             resume=resume,

@@ -34,7 +34,8 @@ def make(
         str | None, typer.Option(metavar="SCHEME", help="The scale to balance; by default the one used most.")
     ] = None,
     links: Annotated[
-        Path | None, typer.Option(metavar="CSV", help="image_id,cluster: images that belong together.")
+        Path | None,
+        typer.Option(metavar="CSV", help="A table image_id,cluster: images that belong together."),
     ] = None,
     extend: Annotated[
         Path | None, typer.Option(metavar="CSV", help="An earlier split whose assignments are kept.")
@@ -69,7 +70,8 @@ def audit(
     *,
     name: Annotated[list[str] | None, typer.Option(help="The split; by default every one.")] = None,
     links: Annotated[
-        Path | None, typer.Option(metavar="CSV", help="image_id,cluster: images that belong together.")
+        Path | None,
+        typer.Option(metavar="CSV", help="A table image_id,cluster: images that belong together."),
     ] = None,
     json: Json = False,
     quiet: Quiet = False,

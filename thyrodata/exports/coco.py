@@ -22,6 +22,7 @@ from pycocotools import mask as coco_mask
 
 from thyrodata.exports.view import LossLedger, View, ViewedFinding, ViewedImage
 from thyrodata.io.files import replacing, writing
+from thyrodata.schema.coco import CocoAnnotation, CocoCategory, CocoImage, CocoInfo, CocoRle
 from thyrodata.schema.geometry import Box, Mask, Polygon, Ring
 from thyrodata.schema.plain import to_plain, union_tag
 from thyrodata.schema.record import Label, Read
@@ -29,7 +30,7 @@ from thyrodata.schema.record import Label, Read
 __all__ = ["export_coco"]
 
 
-def export_coco(view: View, folder: Path, info: Mapping[str, str]) -> LossLedger:
+def export_coco(view: View, folder: Path, info: CocoInfo) -> LossLedger:
     """Write ``instances_<part>.json`` for every part of a view, one image in memory at a time.
 
     Image ids are the images' places in the dataset and annotation ids run over the whole dataset, so both
@@ -50,7 +51,7 @@ def export_coco(view: View, folder: Path, info: Mapping[str, str]) -> LossLedger
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     ids = {name: number for number, name in enumerate(view.categories, 1)}
-    categories = [{"id": number, "name": name} for name, number in ids.items()]
+    categories: list[CocoCategory] = [{"id": number, "name": name} for name, number in ids.items()]
     annotation_id = 0
     with ExitStack() as stack:
         files = {
@@ -60,9 +61,9 @@ def export_coco(view: View, folder: Path, info: Mapping[str, str]) -> LossLedger
         for image in view:
             file = files[image.part]
             file.add("images", _image(image))
-            for annotation in _annotations(image, ids):
-                annotation_id += 1
-                file.add("annotations", {"id": annotation_id, **annotation})
+            for annotation in _annotations(image, ids, annotation_id + 1):
+                annotation_id = annotation["id"]
+                file.add("annotations", annotation)
     return view.ledger
 
 
@@ -73,15 +74,13 @@ class _PartFile:
         self._streams = {"images": images, "annotations": annotations}
         self._separators = {"images": b"\n", "annotations": b"\n"}
 
-    def add(self, where: str, entry: Mapping[str, Any]) -> None:
+    def add(self, where: str, entry: CocoImage | CocoAnnotation) -> None:
         self._streams[where].write(self._separators[where] + _json(entry))
         self._separators[where] = b",\n"
 
 
 @contextmanager
-def _part_file(
-    path: Path, info: Mapping[str, str], categories: Sequence[Mapping[str, Any]]
-) -> Iterator[_PartFile]:
+def _part_file(path: Path, info: CocoInfo, categories: Sequence[CocoCategory]) -> Iterator[_PartFile]:
     waiting = path.with_name(path.name + ".annotations")
     try:
         with replacing(path) as stream:
@@ -102,7 +101,7 @@ def _json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
 
 
-def _image(image: ViewedImage) -> dict[str, Any]:
+def _image(image: ViewedImage) -> CocoImage:
     record = image.record
     return {
         "id": image.number,
@@ -123,11 +122,13 @@ def _label(label: Label) -> Any:
     return to_plain(label)
 
 
-def _annotations(image: ViewedImage, ids: Mapping[str, int]) -> Iterator[dict[str, Any]]:
+def _annotations(image: ViewedImage, ids: Mapping[str, int], first: int) -> Iterator[CocoAnnotation]:
     height, width = image.record.image.height, image.record.image.width
-    for viewed, area in zip(image.findings, _areas(image.findings, height, width), strict=True):
+    areas = _areas(image.findings, height, width)
+    for number, (viewed, area) in enumerate(zip(image.findings, areas, strict=True), first):
         finding, geometry = viewed.finding, viewed.geometry
         yield {
+            "id": number,
             "image_id": image.number,
             "category_id": ids[viewed.category],
             "iscrowd": 0,
@@ -150,7 +151,7 @@ class _Area:
 
     bbox: list[float]
     area: float
-    segmentation: Any
+    segmentation: list[list[float]] | CocoRle
 
 
 def _areas(findings: Sequence[ViewedFinding], height: int, width: int) -> Iterator[_Area]:
@@ -168,7 +169,7 @@ def _areas(findings: Sequence[ViewedFinding], height: int, width: int) -> Iterat
                 filled = [next(rasters) for _ in parts]
                 yield _polygon_area(polygon, filled, height, width)
             case Mask(counts=counts):
-                rle = {"size": [height, width], "counts": counts}
+                rle: CocoRle = {"size": [height, width], "counts": counts}
                 bbox = coco_mask.toBbox(rle).tolist()
                 yield _Area(bbox=bbox, area=int(coco_mask.area(rle)), segmentation=rle)
             case Box() as box:
@@ -179,7 +180,7 @@ def _polygon_area(polygon: Polygon, filled: list[Any], height: int, width: int) 
     bbox = list(polygon.bbox_xywh_px)
     if any(part.holes for part in polygon.parts):
         raster = _without_holes(polygon, filled, height, width)
-        rle = {"size": [height, width], "counts": raster["counts"].decode()}
+        rle: CocoRle = {"size": [height, width], "counts": raster["counts"].decode()}
         return _Area(bbox=bbox, area=int(coco_mask.area(raster)), segmentation=rle)
     raster = filled[0] if len(filled) == 1 else coco_mask.merge(filled)
     rings = [_flat(part.exterior) for part in polygon.parts]

@@ -101,12 +101,6 @@ class View:
             for finding in record.findings
         )
 
-    def _coverage(self, record: ImageRecord) -> Coverage | None:
-        """Return what the reader covered of an image; nothing where the reader has not read it."""
-        if self.reader == CONSENSUS:
-            return record.coverage
-        return best_coverage(reading for reading in record.readings if (reading.reader or "") == self.reader)
-
     def _findings(self, record: ImageRecord) -> Iterator[ViewedFinding]:
         for finding in record.findings:
             geometry = finding.geometry(*_AREAS)

@@ -44,7 +44,8 @@ def dataset_card(dataset: Dataset) -> str:
             *_count_tables(manifest.counts),
             "## Splits",
             "",
-            *(f"- `splits/{name}.csv`; how it was made: `splits/{name}.json`" for name in dataset.splits),
+            "`splits/<name>.csv` says which part an image is in, `splits/<name>.json` how the split was",
+            "made and how balanced it is. `thyrodata info` prints them.",
             "",
         ]
     )

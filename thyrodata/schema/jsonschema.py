@@ -6,9 +6,10 @@ import inspect
 from dataclasses import is_dataclass
 from enum import Enum
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from thyrodata.schema.card import Card
+from thyrodata.schema.coco import CocoFile
 from thyrodata.schema.manifest import Manifest
 from thyrodata.schema.plain import field_hints, strip_none, union_tag
 from thyrodata.schema.record import ImageRecord
@@ -16,7 +17,7 @@ from thyrodata.schema.vocab import SCHEMES, Term
 
 __all__ = ["PUBLISHED", "json_schema"]
 
-PUBLISHED: dict[str, type] = {"card": Card, "manifest": Manifest, "record": ImageRecord}
+PUBLISHED: dict[str, type] = {"card": Card, "coco": CocoFile, "manifest": Manifest, "record": ImageRecord}
 """What ``schemas/<name>.schema.json`` describes."""
 
 _SCALARS = {str: "string", int: "integer", float: "number", bool: "boolean"}
@@ -41,13 +42,26 @@ def _of(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:
 
 
 def _of_bare(bare: Any, definitions: dict[str, Any]) -> dict[str, Any]:
-    origin = get_origin(bare)
-    if origin in (Union, UnionType):
-        return {"oneOf": [_tagged(member, definitions) for member in get_args(bare)]}
-    if origin is tuple:
-        return _of_tuple(get_args(bare), definitions)
-    if is_dataclass(bare):
+    if get_origin(bare) is not None:
+        return _of_generic(get_origin(bare), get_args(bare), definitions)
+    if is_dataclass(bare) or is_typeddict(bare):
         return _of_class(bare, definitions)
+    return _of_scalar(bare)
+
+
+def _of_generic(origin: Any, args: tuple[Any, ...], definitions: dict[str, Any]) -> dict[str, Any]:
+    if origin in (Union, UnionType):
+        return {"oneOf": [_of_member(member, definitions) for member in args]}
+    if origin is Literal:
+        return {"enum": list(args)}
+    if origin is tuple:
+        return _of_tuple(args, definitions)
+    if origin is list:
+        return {"type": "array", "items": _of(args[0], definitions)}
+    return {"type": "object", "additionalProperties": _of(args[1], definitions)}
+
+
+def _of_scalar(bare: Any) -> dict[str, Any]:
     if issubclass(bare, Term):
         return {"enum": [str(term) for scheme in SCHEMES.values() for term in scheme]}
     if issubclass(bare, Enum):
@@ -55,7 +69,10 @@ def _of_bare(bare: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     return {"type": _SCALARS[bare]}
 
 
-def _tagged(member: Any, definitions: dict[str, Any]) -> dict[str, Any]:
+def _of_member(member: Any, definitions: dict[str, Any]) -> dict[str, Any]:
+    """Describe a member of a union: dataclasses are tagged by their name, other values are as they are."""
+    if not is_dataclass(member):
+        return _of(member, definitions)
     tag = union_tag(member)
     return {
         "type": "object",
@@ -75,12 +92,19 @@ def _of_tuple(args: tuple[Any, ...], definitions: dict[str, Any]) -> dict[str, A
 def _of_class(cls: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     if cls.__name__ not in definitions:
         definitions[cls.__name__] = {}  # holds the place while its own fields are described
-        known = field_hints(cls)
+        known = _fields(cls)
         definitions[cls.__name__] = {
             "description": (inspect.getdoc(cls) or "").partition("\n")[0],
             "type": "object",
-            "properties": {field.name: _of(field.hint, definitions) for field in known},
-            "required": [field.name for field in known if field.required],
+            "properties": {name: _of(hint, definitions) for name, hint, _ in known},
+            "required": [name for name, _, required in known if required],
             "additionalProperties": False,
         }
     return {"$ref": f"#/$defs/{cls.__name__}"}
+
+
+def _fields(cls: Any) -> list[tuple[str, Any, bool]]:
+    """Return name, type and whether it must be there, of each field of a dataclass or key of a typed dict."""
+    if is_dataclass(cls):
+        return [(field.name, field.hint, field.required) for field in field_hints(cls)]
+    return [(name, hint, name in cls.__required_keys__) for name, hint in get_type_hints(cls).items()]

@@ -54,9 +54,9 @@ def strip_none(hint: Any) -> tuple[Any, bool]:
     return reduce(or_, members), optional
 
 
-def union_tag(cls: type) -> str:
+def union_tag(cls: Any) -> str:
     """Return the key under which a member of a union is written."""
-    return cls.__name__.lower()
+    return str(cls.__name__).lower()
 
 
 def to_plain(value: Any) -> Any:
