@@ -24,6 +24,7 @@ LAYERS = {
     "errors": 0,
     "schema": 1,
     "io": 2,
+    "pool": 2,
     **dict.fromkeys(["engine", "phantoms", "survey"], 3),
     "dataset": 3.5,  # surveys its records
     **dict.fromkeys(["converters", "capture"], 4),

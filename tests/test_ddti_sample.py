@@ -6,14 +6,20 @@ files. Of the release itself only counts stand here.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import re
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from pycocotools import mask
+from pycocotools.coco import COCO
 
+import thyrodata
 from tests.contract.run import convert
 from thyrodata.converters.ddti import Ddti
 from thyrodata.engine import OnError
@@ -150,3 +156,21 @@ def test_every_raw_file_is_read(folder, result):
     assert result.run.files_opened == len(files) == 297 + 360
     assert result.plan.unclaimed == ()
     assert result.plan.ignored == ()
+
+
+def test_coco_of_the_sample_holds_every_outline_and_no_negative(samples: Path, tmp_path: Path) -> None:
+    made = thyrodata.convert("ddti", samples / "ddti", tmp_path / "ddti")
+    assert made.dataset
+    images = annotations = 0
+    for file in sorted((tmp_path / "ddti/annotations/default").glob("*.json")):
+        with contextlib.redirect_stdout(io.StringIO()):
+            coco = COCO(file)
+        images += len(coco.imgs)
+        annotations += len(coco.anns)
+        assert all(coco.getAnnIds(imgIds=[number]) for number in coco.imgs)
+        for annotation in coco.anns.values():
+            assert annotation["iscrowd"] == 0
+            assert annotation["area"] == mask.area(coco.annToRLE(annotation))
+    assert (images, annotations) == (355, 526)
+    assert made.dataset.verify() == ()
+    assert thyrodata.audit_dataset(made.dataset, "default") == ()

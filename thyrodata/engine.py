@@ -7,15 +7,8 @@ the items alone: what is written does not depend on the number of workers.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
-import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from fnmatch import fnmatchcase
@@ -24,12 +17,13 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
 
-from thyrodata.errors import CaseError, RawLayoutError, SchemaError, ThyrodataError
+from thyrodata.errors import CaseError, RawLayoutError, SchemaError
 from thyrodata.io.files import write_image
 from thyrodata.io.journal import append, entries, repair
 from thyrodata.io.parquet import batch_of, write_chunk
 from thyrodata.io.png import PngEncoder, encode_png
 from thyrodata.io.raw import Raw, RawFile, RawImage, show_path
+from thyrodata.pool import mapped
 from thyrodata.schema.manifest import Skip
 from thyrodata.schema.record import ImageRecord
 
@@ -304,7 +298,10 @@ def run_items(
     work = _Work(converter=converter, destination=destination, on_error=on_error, encoder=encoder)
     todo = [chunk for chunk in range(plan.chunks) if chunk not in done]
     finished = sum(_chunk_size(plan, chunk) for chunk in done)
-    with _mapped(work, plan, todo, workers) as results:
+    tasks = ((chunk, plan.items[chunk * CHUNK : (chunk + 1) * CHUNK]) for chunk in todo)
+    if workers is None:
+        workers = (os.cpu_count() or 1) if len(todo) * CHUNK >= POOL_FROM else 1
+    with mapped(work, tasks, workers) as results:
         for result in results:
             if destination:
                 append(destination.journal, asdict(result))
@@ -467,74 +464,3 @@ def _hash_pixels(array: np.ndarray) -> str:
     """Return the hash of an array's type, shape and samples, big-endian, row by row."""
     wide = array.astype(array.dtype.newbyteorder(">"))
     return sha256(f"{wide.dtype.str} {wide.shape}\n".encode() + wide.tobytes()).hexdigest()
-
-
-@contextmanager
-def _mapped(
-    work: _Work, plan: Plan, chunks: Sequence[int], workers: int | None
-) -> Iterator[Iterator[ChunkDone]]:
-    """Map the work over the chunks, in this process or a pool; results come in the order of the chunks."""
-    if workers is None:
-        workers = (os.cpu_count() or 1) if len(chunks) * CHUNK >= POOL_FROM else 1
-    tasks = ((chunk, plan.items[chunk * CHUNK : (chunk + 1) * CHUNK]) for chunk in chunks)
-    if workers == 1:
-        yield (work(chunk, items) for chunk, items in tasks)
-        return
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_end_with_parent)
-    try:
-        yield _in_order(pool, work, tasks, ahead=2 * workers)
-    except BrokenProcessPool:
-        raise ThyrodataError(
-            "a worker process died",
-            hint="the machine may be out of memory: run again with --resume and fewer --workers",
-        ) from None
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _end_with_parent() -> None:
-    """Let this worker end when the main process is killed, which would leave it waiting for work for ever."""
-    threading.Thread(target=_wait_for_parent, daemon=True).start()
-
-
-def _wait_for_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent:
-        parent.join()
-    os._exit(1)
-
-
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back, which a terminal sends to every process of the group, until the block ends.
-
-    A worker begun inside the block inherits the mask and never sees it. For the main process the mask is not
-    enough: a thread of a library may take the signal.
-    """
-    if threading.current_thread() is not threading.main_thread():  # Python would not interrupt it
-        yield
-        return
-    came: list[int] = []
-    handler = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        signal.signal(signal.SIGINT, handler)
-    if came:
-        signal.raise_signal(signal.SIGINT)
-
-
-def _in_order(
-    pool: Executor, work: _Work, tasks: Iterator[tuple[int, Sequence[Item]]], ahead: int
-) -> Iterator[ChunkDone]:
-    """Yield results in the order of the tasks, with a bounded number of them under way."""
-    pending: deque[Future[ChunkDone]] = deque()
-    for chunk, items in tasks:
-        with _interrupts_held():
-            pending.append(pool.submit(work, chunk, items))
-        if len(pending) >= ahead:
-            yield pending.popleft().result()
-    while pending:
-        yield pending.popleft().result()

@@ -1,0 +1,99 @@
+"""Mapping work over processes: results in order, a bounded number under way, clean ends."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from thyrodata.errors import ThyrodataError
+
+__all__ = ["mapped"]
+
+ResultT = TypeVar("ResultT")
+
+
+@contextmanager
+def mapped(
+    work: Callable[..., ResultT], tasks: Iterable[tuple[Any, ...]], workers: int
+) -> Iterator[Iterator[ResultT]]:
+    """Call ``work`` with the arguments of each task, in this process or in worker processes.
+
+    The results come in the order of the tasks. At most two tasks per worker are under way.
+
+    Args:
+        work: A callable that can be pickled, if there is more than one worker.
+        tasks: The arguments of each call.
+        workers: Processes; 1 is this process.
+
+    Raises:
+        ThyrodataError: A worker process died.
+    """
+    if workers == 1:
+        yield (work(*task) for task in tasks)
+        return
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_end_with_parent)
+    try:
+        yield _in_order(pool, work, tasks, ahead=2 * workers)
+    except BrokenProcessPool:
+        raise ThyrodataError(
+            "a worker process died",
+            hint="the machine may be out of memory: run again with --resume and fewer --workers",
+        ) from None
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """Let this worker end when the main process is killed, which would leave it waiting for work for ever."""
+    threading.Thread(target=_wait_for_parent, daemon=True).start()
+
+
+def _wait_for_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent:
+        parent.join()
+    os._exit(1)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back, which a terminal sends to every process of the group, until the block ends.
+
+    A worker begun inside the block inherits the mask and never sees it. For the main process the mask is not
+    enough: a thread of a library may take the signal.
+    """
+    if threading.current_thread() is not threading.main_thread():  # Python would not interrupt it
+        yield
+        return
+    came: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, handler)
+    if came:
+        signal.raise_signal(signal.SIGINT)
+
+
+def _in_order(
+    pool: Executor, work: Callable[..., ResultT], tasks: Iterable[tuple[Any, ...]], ahead: int
+) -> Iterator[ResultT]:
+    """Yield results in the order of the tasks, with a bounded number of them under way."""
+    pending: deque[Future[ResultT]] = deque()
+    for task in tasks:
+        with _interrupts_held():
+            pending.append(pool.submit(work, *task))
+        if len(pending) >= ahead:
+            yield pending.popleft().result()
+    while pending:
+        yield pending.popleft().result()
