@@ -21,7 +21,7 @@ from pathlib import Path
 from release import make_release
 
 IMAGES = 20_000
-ROUNDS = 1
+ROUNDS = 3
 
 
 def floor(raw: Path, out: Path) -> None:

@@ -16,6 +16,7 @@ from thyrodata.dataset import MANIFEST, RECORDS_FILE, Dataset, seal, write_manif
 from thyrodata.engine import Converter, Destination, OnError, Plan, Progress, Run, plan_items, run_items
 from thyrodata.errors import CaseError, InterruptedRunError, OutputError, UsageError
 from thyrodata.io.cards import load_card
+from thyrodata.io.collector import collector_paused
 from thyrodata.io.files import write_file
 from thyrodata.io.parquet import read_chunk, stream_as, write_records
 from thyrodata.io.png import PngEncoder
@@ -120,7 +121,10 @@ def convert(
     )
     if dry_run:
         return job.report(job.read(None, workers, progress), None, target)
-    with opened_workspace(target, job.state, MANIFEST, resume=resume, overwrite=overwrite) as space:
+    with (
+        opened_workspace(target, job.state, MANIFEST, resume=resume, overwrite=overwrite) as space,
+        collector_paused(),
+    ):
         return job.build(space, workers, progress)
 
 

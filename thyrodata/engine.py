@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
 
 from thyrodata.errors import CaseError, RawLayoutError, SchemaError
+from thyrodata.io.collector import collector_paused
 from thyrodata.io.files import write_image
 from thyrodata.io.journal import append, entries, repair
 from thyrodata.io.parquet import batch_of, write_chunk
@@ -83,7 +84,7 @@ Pixels = FileBytes | Encode | Absent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One record and its pixels. The engine fills path, sha256 and bit depth."""
+    """One record and its pixels. The engine fills path, sha256 and bit depth where they are not known yet."""
 
     record: ImageRecord
     pixels: Pixels
@@ -394,16 +395,17 @@ class _Work:
         skips: list[Skip] = []
         reads = items[0].files[0].raw.reads
         reads.clear()
-        for item in items:
-            samples, skip = self._read(item)
-            if skip:
-                skips.append(skip)
-            for sample in samples:
-                record, written = self._write_image(sample)
-                records.append(record)
-                images.append(written)
-        if self.destination:
-            write_chunk(self.destination.chunk_file(chunk), batch_of(records))
+        with collector_paused():
+            for item in items:
+                samples, skip = self._read(item)
+                if skip:
+                    skips.append(skip)
+                for sample in samples:
+                    record, written = self._write_image(sample)
+                    records.append(record)
+                    images.append(written)
+            if self.destination:
+                write_chunk(self.destination.chunk_file(chunk), batch_of(records))
         return ChunkDone(
             chunk=chunk,
             records=len(records),
@@ -434,10 +436,11 @@ class _Work:
             )
 
     def _write_image(self, sample: Sample) -> tuple[ImageRecord, _Written]:
+        image = sample.record.image
         match sample.pixels:
-            case FileBytes(image=image):
-                path, data, digest = image.file.path, image.data, image.sha256
-                bit_depth = image.header.bit_depth
+            case FileBytes(image=file):
+                path, data, digest = file.file.path, file.data, file.sha256
+                bit_depth = file.header.bit_depth
                 written = _Written(size=len(data), pixels=digest, encoded=False)
             case Encode(array=array, path=path):
                 data = encode_png(array, encoder=self.encoder)
@@ -445,10 +448,13 @@ class _Work:
                 written = _Written(size=len(data), pixels=_hash_pixels(array), encoded=True)
             case Absent():
                 return sample.record, _Written(size=0, pixels="-", encoded=False)
+        path = f"images/{path}"
         if self.destination:
-            write_image(f"{self.destination.dataset}/images/{path}", data)
-        image_ref = replace(sample.record.image, path=f"images/{path}", sha256=digest, bit_depth=bit_depth)
-        return replace(sample.record, image=image_ref), written
+            write_image(f"{self.destination.dataset}/{path}", data)
+        if (image.path, image.sha256, image.bit_depth) == (path, digest, bit_depth):
+            return sample.record, written
+        filled = replace(image, path=path, sha256=digest, bit_depth=bit_depth)
+        return replace(sample.record, image=filled), written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

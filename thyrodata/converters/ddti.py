@@ -7,7 +7,7 @@ doi 10.1117/12.2073532. A flat folder: a case file ``N.xml`` per case and its im
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -17,20 +17,19 @@ from thyrodata.io.images import IMAGE_SUFFIXES
 from thyrodata.io.raw import Raw, RawFile, RawImage
 from thyrodata.io.regions import Region, read_regions
 from thyrodata.io.xml import Element, parse_xml, texts
-from thyrodata.schema.geometry import Line, Polygon, PolygonPart
+from thyrodata.schema.geometry import Line, Point, Polygon, PolygonPart
 from thyrodata.schema.record import (
     MAX_AGE,
     Age,
     Finding,
     ImageRecord,
-    ImageRef,
     Label,
     Patient,
     Reading,
     Remark,
     SourceField,
 )
-from thyrodata.schema.vocab import SCHEMES, Coverage, GroupKind, Modality, Sex, Structure, Term
+from thyrodata.schema.vocab import SCHEMES, Coverage, GroupKind, Modality, Sex, Structure
 
 __all__ = ["Ddti", "DdtiCase"]
 
@@ -47,6 +46,10 @@ _SCHEME_OF_TAG = {
     "margins": "ddti-margins",
     "calcifications": "ddti-calcifications",
     "tirads": "tirads-kwak",  # its values 2, 3, 4a, 4b, 4c, 5 are those of Kwak 2011
+}
+_LABELS = {
+    tag: {str(term.value): Label(value=term) for term in SCHEMES[scheme]}
+    for tag, scheme in _SCHEME_OF_TAG.items()
 }
 
 
@@ -153,16 +156,15 @@ def _said(number: str, texts: Mapping[str, str], where: str) -> _Said:
         homeless.append(SourceField(name="age", text=age))
         remarks.append(Remark(code="value-not-understood", text=f"age {age!r} is not an age in years"))
     for tag, text in fields.items():
-        scheme = SCHEMES.get(_SCHEME_OF_TAG.get(tag, ""))
-        term = _term(scheme, text) if scheme else None
-        if term:
-            labels.append(Label(value=term))
+        known = _LABELS.get(tag)
+        label = known.get(text) if known else None
+        if label:
+            labels.append(label)
         elif text:
             homeless.append(SourceField(name=tag, text=text))
-            if scheme:
-                remarks.append(
-                    Remark(code="value-not-understood", text=f"{tag} {text!r} is not of its scale")
-                )
+            if known:
+                said = f"{tag} {text!r} is not of its scale"
+                remarks.append(Remark(code="value-not-understood", text=said))
     patient = Patient(sex=_SEX.get(sex), age=None if years is None else Age(years=years))
     return _Said(
         patient=None if patient == Patient() else patient,
@@ -170,10 +172,6 @@ def _said(number: str, texts: Mapping[str, str], where: str) -> _Said:
         source_fields=tuple(homeless),
         remarks=tuple(remarks),
     )
-
-
-def _term(scheme: type[Term], text: str) -> Term | None:
-    return next((term for term in scheme if term.value == text), None)
 
 
 def _marks(root: Element, where: str) -> dict[str, tuple[int, str]]:
@@ -214,7 +212,7 @@ def _sample(image: RawImage, number: str, said: _Said, mark: tuple[int, str] | N
     coverage = Coverage.PARTIAL if cut else None if outlined else Coverage.NONE
     record = ImageRecord(
         image_id=f"ddti/{image.file.stem}",
-        image=ImageRef(width=width, height=height),
+        image=image.ref(),
         modality=Modality.ULTRASOUND,
         group_id=f"ddti/{number}",
         group_kind=GroupKind.CASE,
@@ -236,11 +234,18 @@ def _findings(svg: str, width: int, height: int, where: str) -> tuple[tuple[Find
     read = read_regions(svg, SVG_LIMIT, where)
     remarks = [Remark(code="outline-cut", text=read.lost)] if read.lost else []
     for index, region in enumerate(read.regions, 1):
-        outside = sum(not (0 <= x <= width and 0 <= y <= height) for x, y in region.points)
+        outside = _outside(region.points, width, height)
         if outside:
             text = f"region {index}: {outside} points lie outside the {width} x {height} px image"
             remarks.append(Remark(code="outside-image", text=text))
     return tuple(_finding(region, index) for index, region in enumerate(read.regions, 1)), remarks
+
+
+def _outside(points: Sequence[Point], width: int, height: int) -> int:
+    xs, ys = zip(*points, strict=True) if points else ((0,), (0,))
+    if min(xs) >= 0 and max(xs) <= width and min(ys) >= 0 and max(ys) <= height:  # nearly always
+        return 0
+    return sum(not (0 <= x <= width and 0 <= y <= height) for x, y in points)
 
 
 def _finding(region: Region, index: int) -> Finding:

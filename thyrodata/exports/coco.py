@@ -29,6 +29,8 @@ from thyrodata.schema.record import Label, Read
 
 __all__ = ["export_coco"]
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)  # json.dumps would make one for each call
+
 
 def export_coco(view: View, folder: Path, info: CocoInfo) -> LossLedger:
     """Write ``instances_<part>.json`` for every part of a view, one image in memory at a time.
@@ -98,7 +100,7 @@ def _part_file(path: Path, info: CocoInfo, categories: Sequence[CocoCategory]) -
 
 
 def _json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    return _ENCODER.encode(value).encode()
 
 
 def _image(image: ViewedImage) -> CocoImage:

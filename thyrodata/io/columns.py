@@ -26,7 +26,7 @@ from thyrodata.schema.plain import FieldHint, field_hints, strip_none, union_tag
 from thyrodata.schema.record import Label, Reading
 from thyrodata.schema.vocab import Term, parse_term
 
-__all__ = ["decode", "encode"]
+__all__ = ["builder", "decode", "encode"]
 
 
 REPEATED = (Label, Reading)
@@ -132,7 +132,7 @@ def _scalars(array: pa.Array) -> list[Any]:
 
 
 def _decode_objects(array: pa.StructArray, cls: Any) -> list[Any]:
-    build = _builder(cls)
+    build = builder(cls)
     columns = []
     for field in field_hints(cls):
         child = array.field(field.name)
@@ -157,13 +157,20 @@ def _check_present(array: pa.StructArray, child: pa.Array, field: FieldHint) -> 
         raise SchemaError(f"{field.name} is missing")
 
 
+def builder(cls: Any) -> Callable[..., Any]:
+    """Return a function that builds an object of a keyword-only dataclass from its fields in order.
+
+    It is compiled, as the dataclass's own ``__init__`` is: building a dict for each object takes as long as
+    the object itself.
+    """
+    return _builder(cls)
+
+
 @cache
 def _builder(cls: Any) -> Callable[..., Any]:
-    names = tuple(field.name for field in field_hints(cls))
-
-    def build(*row: Any) -> Any:
-        return cls(**dict(zip(names, row, strict=True)))
-
+    names = [field.name for field in field_hints(cls)]
+    passed = ", ".join(f"{name}={name}" for name in names)
+    build: Callable[..., Any] = eval(f"lambda {', '.join(names)}: cls({passed})", {"cls": cls})  # noqa: S307
     return build
 
 

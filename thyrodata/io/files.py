@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from thyrodata.errors import CaseError, OutputError
 
-__all__ = ["read_text", "rename", "replacing", "write_file", "write_image", "writing"]
+__all__ = ["read_bytes", "read_text", "rename", "replacing", "write_file", "write_image", "writing"]
 
 
 @contextmanager
@@ -71,6 +71,22 @@ def write_file(path: Path, data: bytes) -> None:
     """
     with replacing(path) as stream:
         stream.write(data)
+
+
+def read_bytes(path: str, size: int) -> bytes:
+    """Return a file's bytes; with its size as listed in one call to the system, if it has not changed.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        data = os.read(handle, size + 1)
+        while more := len(data) != size and os.read(handle, 1 << 20):
+            data += more
+    finally:
+        os.close(handle)
+    return data
 
 
 def read_text(path: Path) -> str:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from thyrodata.errors import DatasetError, SchemaError
-from thyrodata.io.columns import decode, encode
+from thyrodata.io.columns import builder, decode, encode
 from thyrodata.io.files import replacing
 from thyrodata.schema.manifest import SCHEMA_VERSION
 from thyrodata.schema.plain import field_hints, strip_none
@@ -189,9 +189,8 @@ def _is_records(schema: pa.Schema) -> bool:
 
 
 def _objects(batch: pa.RecordBatch, cls: type[T]) -> list[T]:
-    names = [field.name for field in field_hints(cls)]
     columns = [decode(batch.column(field.name), field.hint) for field in field_hints(cls)]
-    return [cls(**dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)]
+    return list(map(builder(cls), *columns))
 
 
 def write_chunk(path: Path, batch: pa.RecordBatch) -> None:

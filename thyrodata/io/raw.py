@@ -12,7 +12,9 @@ from functools import cached_property
 from pathlib import Path
 
 from thyrodata.errors import CaseError, RawLayoutError
+from thyrodata.io.files import read_bytes
 from thyrodata.io.images import ImageHeader, probe_image
+from thyrodata.schema.record import ImageRef
 
 __all__ = ["Raw", "RawFile", "RawImage", "natural_key", "show_path"]
 
@@ -173,8 +175,7 @@ class RawFile:
                 hint="no image or case file is: check what it is",
             )
         try:
-            with open(f"{self.raw.root}/{self.path}", "rb", buffering=0) as stream:  # noqa: PTH123 -- a hot path
-                data = stream.readall()
+            data = read_bytes(f"{self.raw.root}/{self.path}", self.size)
         except OSError as error:
             raise CaseError(
                 f"the file cannot be read: {error.strerror or error}",
@@ -210,3 +211,13 @@ class RawImage:
     data: bytes
     sha256: str
     header: ImageHeader
+
+    def ref(self) -> ImageRef:
+        """Return the reference to a byte-identical copy of the file in a dataset."""
+        return ImageRef(
+            width=self.header.width,
+            height=self.header.height,
+            path=f"images/{self.file.path}",
+            bit_depth=self.header.bit_depth,
+            sha256=self.sha256,
+        )
