@@ -2,9 +2,9 @@
 
 Beside ``OUT`` lies ``OUT.partial`` while it is built::
 
-    OUT.partial/dataset/     what will be renamed to OUT
-    OUT.partial/work/        the engine's journal and chunks
-    OUT.partial/replaced/    the dataset that --overwrite replaces, from one rename to the next
+    OUT.partial/dataset      what will be renamed to OUT
+    OUT.partial/work         the engine's journal and chunks
+    OUT.partial/replaced     the dataset that --overwrite replaces, from one rename to the next
     OUT.partial/state.json   what is being built, written once the folders above exist
     OUT.partial/lock         held by the process that builds
 
