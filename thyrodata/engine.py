@@ -47,7 +47,7 @@ __all__ = [
     "run_items",
 ]
 
-CHUNK = 64
+CHUNK = 256
 """Items in a chunk: the unit of work, of the journal and of resumption."""
 
 POOL_FROM = 1500
@@ -301,7 +301,7 @@ def run_items(
     finished = sum(_chunk_size(plan, chunk) for chunk in done)
     tasks = ((chunk, plan.items[chunk * CHUNK : (chunk + 1) * CHUNK]) for chunk in todo)
     if workers is None:
-        workers = (os.cpu_count() or 1) if len(todo) * CHUNK >= POOL_FROM else 1
+        workers = (os.cpu_count() or 1) if len(plan.items) - finished >= POOL_FROM else 1
     with mapped(work, tasks, workers) as results:
         for result in results:
             if destination:

@@ -107,12 +107,14 @@ class Ddti:
         root = parse_xml(xml.read(), str(xml))
         said = _said(item.number, texts(root, str(xml), nested={"mark"}), str(xml))
         marks = _marks(root, str(xml))
-        images = {_image_number(file) for file in item.files if file is not xml}
-        if not images and not marks:
+        images: dict[str, list[RawFile]] = {number: [] for number in marks}
+        for file in item.files:
+            if file is not xml:
+                images.setdefault(file.stem.partition("_")[2], []).append(file)
+        if not images:
             raise CaseError("the case has no image", where=str(xml), hint="copy it again from the release")
-        for number in sorted(images | set(marks), key=int):
-            name = f"{item.number}_{number}"
-            file = _one(item, [f for f in item.files if f.stem == name], f"image {name}.jpg")
+        for number in sorted(images, key=int):
+            file = _one(item, images[number], f"image {item.number}_{number}.jpg")
             yield _sample(file.image(), item.number, said, marks.get(number), str(xml))
 
 
@@ -123,10 +125,6 @@ def _one(item: DdtiCase, files: list[RawFile], what: str) -> RawFile:
         raise CaseError(f"{what} is missing", where=str(item), hint="copy it again from the release")
     names = " and ".join(map(str, files))
     raise CaseError(f"{what} is there twice: {names}", where=str(files[0]), hint="remove the wrong one")
-
-
-def _image_number(file: RawFile) -> str:
-    return file.stem.partition("_")[2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -158,18 +158,18 @@ class _Area:
 
 def _areas(findings: Sequence[ViewedFinding], height: int, width: int) -> Iterator[_Area]:
     """Yield the area of each finding, rasterising all plain rings of an image in one call."""
-    rings = [
-        _flat(part.exterior)
-        for viewed in findings
+    drawn = [
+        [_flat(part.exterior) for part in viewed.geometry.parts]
         if isinstance(viewed.geometry, Polygon)
-        for part in viewed.geometry.parts
+        else []
+        for viewed in findings
     ]
-    rasters = iter(coco_mask.frPyObjects(rings, height, width) if rings else ())
-    for viewed in findings:
+    flat = [ring for rings in drawn for ring in rings]
+    rasters = iter(coco_mask.frPyObjects(flat, height, width) if flat else ())
+    for viewed, rings in zip(findings, drawn, strict=True):
         match viewed.geometry:
-            case Polygon(parts=parts) as polygon:
-                filled = [next(rasters) for _ in parts]
-                yield _polygon_area(polygon, filled, height, width)
+            case Polygon() as polygon:
+                yield _polygon_area(polygon, rings, [next(rasters) for _ in rings], height, width)
             case Mask(counts=counts):
                 rle: CocoRle = {"size": [height, width], "counts": counts}
                 bbox = coco_mask.toBbox(rle).tolist()
@@ -178,14 +178,15 @@ def _areas(findings: Sequence[ViewedFinding], height: int, width: int) -> Iterat
                 yield _Area(bbox=list(box.bbox_xywh_px), area=box.width * box.height, segmentation=[])
 
 
-def _polygon_area(polygon: Polygon, filled: list[Any], height: int, width: int) -> _Area:
+def _polygon_area(
+    polygon: Polygon, rings: list[list[float]], filled: list[Any], height: int, width: int
+) -> _Area:
     bbox = list(polygon.bbox_xywh_px)
     if any(part.holes for part in polygon.parts):
         raster = _without_holes(polygon, filled, height, width)
         rle: CocoRle = {"size": [height, width], "counts": raster["counts"].decode()}
         return _Area(bbox=bbox, area=int(coco_mask.area(raster)), segmentation=rle)
     raster = filled[0] if len(filled) == 1 else coco_mask.merge(filled)
-    rings = [_flat(part.exterior) for part in polygon.parts]
     return _Area(bbox=bbox, area=int(coco_mask.area(raster)), segmentation=rings)
 
 

@@ -8,7 +8,7 @@ exactly one member that is not null.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import is_dataclass
 from enum import Enum
 from functools import cache
@@ -77,12 +77,13 @@ def _encode_tuples(values: Sequence[Any], args: tuple[Any, ...], kind: pa.ListTy
             values = [None if value is None else tuple(chain.from_iterable(value)) for value in values]
         return pa.array(values, kind)
     rows = [() if value is None else value for value in values]
-    if args[0] == Point:
-        rows = [tuple(chain.from_iterable(row)) for row in rows]
-    offsets = pa.array([0, *accumulate(map(len, rows))], pa.int32())
-    inner = float if args[0] == Point else args[0]
-    items = encode(list(chain.from_iterable(rows)), inner, kind.value_type)
-    return pa.ListArray.from_arrays(offsets, items, type=kind)
+    lengths: Iterable[int] = map(len, rows)
+    items = list(chain.from_iterable(rows))
+    inner = args[0]
+    if inner == Point:
+        lengths, items, inner = [2 * n for n in lengths], list(chain.from_iterable(items)), float
+    offsets = pa.array([0, *accumulate(lengths)], pa.int32())
+    return pa.ListArray.from_arrays(offsets, encode(items, inner, kind.value_type), type=kind)
 
 
 def decode(array: pa.Array, hint: Any) -> list[Any]:

@@ -83,7 +83,7 @@ def _region(region: Any, index: int, where: str) -> Region:
             where=where,
             hint=_HINT,
         ) from None
-    if not {*map(type, xs), *map(type, ys)} <= {int, float}:
+    if not set(map(type, xs + ys)) <= {int, float}:
         raise CaseError(f"a coordinate of region {index} is no number", where=where, hint=_HINT)
     if kind not in ("freehand", "arrow"):  # no set: a list, which JSON may hold, cannot be looked up in one
         raise CaseError(f"region {index} is of an unknown type {kind!r}", where=where, hint=_HINT)

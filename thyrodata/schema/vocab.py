@@ -45,6 +45,9 @@ __all__ = [
 class Term(Enum):
     """A value of a published vocabulary. ``str(term)`` is ``scheme/value``."""
 
+    _text: str
+    _grade: int | None
+
     @property
     def scheme(self) -> str:
         """The scheme's name, a key of :data:`SCHEMES`."""
@@ -53,11 +56,11 @@ class Term(Enum):
     @property
     def grade(self) -> int | None:
         """The rank of the value on its scale, 0 the lowest; ``None`` where the scale has no order."""
-        return _GRADE_OF.get(self)
+        return self._grade
 
     def __str__(self) -> str:
         """Return ``scheme/value``."""
-        return f"{_SCHEME_OF[type(self)]}/{self.value}"
+        return self._text
 
 
 class TiradsKwak(Term):
@@ -246,7 +249,11 @@ EDITIONS: dict[str, frozenset[str]] = {
 """The published editions of a scheme, by year, for those that have more than one."""
 
 _SCHEME_OF = {terms: scheme for scheme, terms in SCHEMES.items()}
-_GRADE_OF = {term: rank for scheme in GRADED for rank, term in enumerate(SCHEMES[scheme])}
+for _scheme, _terms in SCHEMES.items():
+    for _rank, _term in enumerate(_terms):
+        # Written once here: every record asks for them, and an enum's own value and hash are slow to reach.
+        _term._text = f"{_scheme}/{_term.value}"  # noqa: SLF001
+        _term._grade = _rank if _scheme in GRADED else None  # noqa: SLF001
 _TERM_OF = {str(term): term for terms in SCHEMES.values() for term in terms}
 
 
