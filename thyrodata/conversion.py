@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
 from collections.abc import Sequence
@@ -176,7 +177,7 @@ class _Job:
         plan, self._plan = self._plan, None  # large for a large source, and not needed again
         if plan is None:
             raise RuntimeError("a job reads its items once")
-        return run_items(
+        run = run_items(
             self._converter,
             plan,
             destination,
@@ -185,6 +186,9 @@ class _Job:
             encoder=self._encoder,
             progress=progress,
         )
+        del plan
+        gc.collect()  # a source and its files hold each other, and the collector is paused
+        return run
 
     def build(self, space: Workspace, workers: int | None, progress: Progress | None) -> Conversion:
         """Build the dataset in a workspace and publish it."""
