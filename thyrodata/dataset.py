@@ -30,7 +30,16 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["HISTORY", "MANIFEST", "RECORDS_FILE", "Dataset", "Problem", "seal", "write_manifest"]
+__all__ = [
+    "HISTORY",
+    "MANIFEST",
+    "RECORDS_FILE",
+    "SPLIT_HEADER",
+    "Dataset",
+    "Problem",
+    "seal",
+    "write_manifest",
+]
 
 MANIFEST = "manifest.json"
 RECORDS_FILE = "records.parquet"
@@ -38,6 +47,7 @@ HISTORY = "history.jsonl"
 """What was done and when: the only file with a time in it, outside the checksums."""
 
 SPLIT_HEADER = ("image_id", "group_id", "part")
+"""The columns of ``splits/<name>.csv``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from enum import Enum
 from fnmatch import fnmatchcase
 from hashlib import sha256
@@ -26,6 +26,7 @@ from thyrodata.io.png import PngEncoder, encode_png
 from thyrodata.io.raw import Raw, RawFile, RawImage, show_path
 from thyrodata.pool import mapped
 from thyrodata.schema.manifest import Skip
+from thyrodata.schema.plain import from_plain, to_plain
 from thyrodata.schema.record import ImageRecord
 
 if TYPE_CHECKING:
@@ -305,7 +306,7 @@ def run_items(
     with mapped(work, tasks, workers) as results:
         for result in results:
             if destination:
-                append(destination.journal, asdict(result))
+                append(destination.journal, to_plain(result))
             done[result.chunk] = replace(result, reads="") if destination else result
             finished += _chunk_size(plan, result.chunk)
             if progress:
@@ -349,8 +350,7 @@ def _finished_chunks(destination: Destination, chunks: int) -> dict[int, ChunkDo
     repair(destination.journal)
     done: dict[int, ChunkDone] = {}
     for entry in entries(destination.journal):
-        skips = tuple(Skip(**{**skip, "files": tuple(skip["files"])}) for skip in entry["skips"])
-        result = ChunkDone(**{**entry, "skips": skips, "reads": ""})
+        result = from_plain(ChunkDone, {**entry, "reads": ""})
         if result.chunk < chunks and destination.chunk_file(result.chunk).exists():
             done[result.chunk] = result
     return done

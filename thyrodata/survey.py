@@ -14,7 +14,10 @@ from thyrodata.schema.manifest import Tally
 from thyrodata.schema.record import Label, OfficialSplit, Origin, Read, Reading, best_coverage
 from thyrodata.schema.vocab import GroupKind, Modality, Structure, Term
 
-__all__ = ["Glance", "Member", "Survey", "category"]
+__all__ = ["CONSENSUS", "Glance", "Member", "Survey", "category", "reader_of"]
+
+CONSENSUS = "derived"
+"""Stands for the findings that a policy derived from the readers'."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +163,7 @@ class Survey:
             if finding.structure is not Structure.MARKER:
                 outlines += 1
                 self._counts["categories", category(finding.structure, finding.labels)] += 1
-                self._counts["readers", _reader(finding.origin)] += 1
+                self._counts["readers", reader_of(finding.origin)] += 1
         return outlines
 
     def _member(self, glance: Glance) -> Member:
@@ -184,5 +187,6 @@ def category(structure: Structure, labels: tuple[Label, ...]) -> str:
     return str(labels[0].value) if labels else structure.value
 
 
-def _reader(origin: Origin) -> str:
-    return (origin.reader or "") if isinstance(origin, Read) else "derived"
+def reader_of(origin: Origin) -> str:
+    """Return whose finding it is: empty for a reader not named, :data:`CONSENSUS` for a policy's."""
+    return (origin.reader or "") if isinstance(origin, Read) else CONSENSUS

@@ -9,14 +9,11 @@ from dataclasses import dataclass, field
 from thyrodata.dataset import Dataset
 from thyrodata.errors import UsageError
 from thyrodata.schema.geometry import Box, Geometry, Mask, Polygon
-from thyrodata.schema.record import Finding, ImageRecord, Read, best_coverage
+from thyrodata.schema.record import Finding, ImageRecord, best_coverage
 from thyrodata.schema.vocab import SCHEMES, Coverage, Structure
-from thyrodata.survey import category
+from thyrodata.survey import CONSENSUS, category, reader_of
 
-__all__ = ["CONSENSUS", "LossLedger", "View", "ViewedFinding", "ViewedImage", "exported_readers", "view"]
-
-CONSENSUS = "derived"
-"""Stands for the findings that a policy derived from the readers'."""
+__all__ = ["LossLedger", "View", "ViewedFinding", "ViewedImage", "exported_readers", "view"]
 
 _AREAS: tuple[type[Geometry], ...] = (Mask, Polygon, Box)  # the most exact first
 
@@ -97,7 +94,7 @@ class View:
 
     def _is_empty(self, record: ImageRecord) -> bool:
         return not any(
-            finding.structure is not Structure.MARKER and _reader(finding) == self.reader
+            finding.structure is not Structure.MARKER and reader_of(finding.origin) == self.reader
             for finding in record.findings
         )
 
@@ -106,17 +103,13 @@ class View:
             geometry = finding.geometry(*_AREAS)
             if finding.structure is Structure.MARKER:
                 self.ledger.lose("findings", "a marker is no anatomy")
-            elif _reader(finding) != self.reader:
+            elif reader_of(finding.origin) != self.reader:
                 self.ledger.lose("findings", "of another reader")
             elif geometry is None:
                 self.ledger.lose("findings", "a line or a pair of calipers has no area")
             else:
                 name = category(finding.structure, finding.labels)
                 yield ViewedFinding(finding=finding, geometry=geometry, category=name)
-
-
-def _reader(finding: Finding) -> str:
-    return (finding.origin.reader or "") if isinstance(finding.origin, Read) else CONSENSUS
 
 
 def _coverage(record: ImageRecord, reader: str) -> Coverage | None:

@@ -8,12 +8,12 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
+from thyrodata.dataset import SPLIT_HEADER
 from thyrodata.errors import SplitError
 from thyrodata.splits.items import PUBLISHED_PART, Assignment, Link, check_cell
 
 __all__ = ["format_csv", "read_links", "read_split_csv"]
 
-_SPLIT_HEADER = ("image_id", "group_id", "part")
 _LINKS_HEADER = ("image_id", "cluster")
 _CSV_FIELD = r'"[^"]*(?:""[^"]*)*"|[^",]*'
 _CSV_LINE = re.compile(rf"(?:{_CSV_FIELD})(?:,(?:{_CSV_FIELD}))*")
@@ -24,7 +24,7 @@ def format_csv(rows: Iterable[Assignment]) -> str:
     r"""Return the text of `splits/<name>.csv`: `image_id,group_id,part`, sorted, lines ending in \n."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(_SPLIT_HEADER)
+    writer.writerow(SPLIT_HEADER)
     writer.writerows(sorted((row.image_id, row.group_id, row.part) for row in rows))
     return out.getvalue()
 
@@ -43,7 +43,7 @@ def read_split_csv(text: str, where: str) -> tuple[Assignment, ...]:
         SplitError: The text is not such a file, is empty or cut short, or assigns an image twice.
     """
     rows: dict[str, Assignment] = {}
-    for place, (image_id, group_id, part) in _read_rows(text, where, _SPLIT_HEADER):
+    for place, (image_id, group_id, part) in _read_rows(text, where, SPLIT_HEADER):
         if image_id in rows:
             raise SplitError(f"image {image_id!r} is assigned twice", where=place)
         if not PUBLISHED_PART.fullmatch(part):
