@@ -63,7 +63,7 @@ HOMES = {
     "pydicom": {"io", "capture"},
     "rapidocr": {"capture", "qc"},
     "rich": {"cli"},
-    "scipy": {"qc", "agreement", "splits", "baselines"},
+    "scipy": {"io", "qc", "agreement", "splits", "baselines"},
     "shapely": {"qc", "derive", "exports"},
     "SimpleITK": {"io", "agreement"},
     "sklearn": {"qc", "agreement", "splits", "baselines"},

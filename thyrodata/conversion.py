@@ -6,7 +6,8 @@ import gc
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from enum import Enum
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from thyrodata.io.raw import Raw
 from thyrodata.io.workspace import Workspace, check_apart, opened_workspace
 from thyrodata.partition import SplitPlan, check_kind, parse_kind, write_official, write_split
 from thyrodata.reports.card import dataset_card
-from thyrodata.schema.manifest import SCHEMA_VERSION, Manifest, Skip, Source, Version
+from thyrodata.schema.manifest import SCHEMA_VERSION, Manifest, Setting, Skip, Source, Version
 from thyrodata.schema.plain import from_plain, to_plain
 from thyrodata.survey import Glance, Survey
 
@@ -59,6 +60,7 @@ def convert(
     raw: str | Path,
     out: str | Path | None = None,
     *,
+    settings: object | None = None,
     workers: int | None = None,
     on_error: str = "raise",
     max_skipped: float = MAX_SKIPPED,
@@ -74,12 +76,13 @@ def convert(
 
     The dataset appears at ``out`` whole, or not at all. What is built meanwhile lies beside it in
     ``OUT.partial``, and a build that was stopped, even killed, continues with ``resume``. For one source,
-    the bytes written depend on the arguments ``encoder`` and ``seed`` alone.
+    the bytes written depend on the arguments ``settings``, ``encoder`` and ``seed`` alone.
 
     Args:
         name: The dataset's name, one of ``thyrodata list``.
         raw: The folder that holds the release.
         out: The folder to make; by default ``name`` in the working directory.
+        settings: What to read, or what the files mean: an instance of the converter's ``Settings``.
         workers: Processes to read with; 1 is this process. By default one, or one per core for large sources.
         on_error: ``"raise"`` ends at the first item that cannot be read, ``"skip"`` leaves it out and
             lists it.
@@ -105,12 +108,13 @@ def convert(
         OutputError: ``out`` is in the way or cannot be written, or too much was skipped.
         InterruptedRunError: The user stopped it; it can be resumed.
     """
-    converter = load_converter(name)
+    converter = load_converter(name, settings)
     policy = _policy(on_error, max_skipped)
     if workers is not None and workers < 1:
         raise UsageError(f"{workers} workers cannot read", hint="ask for one or more")
     target = Path(name if out is None else out)
-    check_kind(parse_kind(by), [load_card(name).card.identity])
+    identity = load_card(name).card.identity
+    check_kind(parse_kind(by), [identity] if identity else [])
     check_apart(Path(raw), target)
     job = _Job(
         converter,
@@ -156,14 +160,14 @@ class _Job:
         max_skipped: float,
         encoder: PngEncoder,
     ) -> None:
-        source = Raw(raw)
-        plan = plan_items(converter, source)
+        plan = plan_items(converter, Raw(raw))
         plan.unclaimed_skips(policy)
         self.state = {
             "converter": converter.name,
             "thyrodata version": __version__,
             "encoder": encoder.value,
-            "source": source.listing_sha256(),
+            "source": plan.listing_sha256(),
+            **{f"setting {setting.name}": setting.value for setting in _settings(converter, shown=False)},
         }
         self._converter = converter
         self._plan: Plan | None = plan
@@ -282,6 +286,7 @@ class _Job:
                     card=card.name,
                     licence=card.licence,
                     converter=self._converter.name,
+                    settings=_settings(self._converter),
                     raw_sha256=run.raw_sha256,
                     raw_files_read=run.files_read,
                     raw_files_skipped=run.files_skipped,
@@ -297,6 +302,31 @@ class _Job:
             counts=survey.counts,
             skips=len(run.skips),
         )
+
+
+def _settings(converter: Converter[Any], *, shown: bool = True) -> tuple[Setting, ...]:
+    """Return the settings that are not the defaults.
+
+    Where they are to be shown, of a folder no more is said than that it was given: its place is the machine's
+    own, and what was read there is in the source's hash.
+    """
+    settings = getattr(converter, "settings", None)
+    if settings is None:
+        return ()
+    changed = (field.name for field in fields(settings) if getattr(settings, field.name) != field.default)
+    return tuple(
+        Setting(name=name, value="given" if shown and isinstance(value, Path) else _text(value))
+        for name, value in ((name, getattr(settings, name)) for name in changed)
+    )
+
+
+def _text(value: object) -> str:
+    match value:
+        case Enum():
+            return str(value.value)
+        case tuple():
+            return ", ".join(map(_text, value))
+    return str(value)
 
 
 def _write_skips(folder: Path, skips: Sequence[Skip]) -> None:

@@ -146,10 +146,11 @@ class Plan:
     """Which items will be read, and what becomes of every raw file."""
 
     raw: Raw
+    beside: tuple[Raw, ...]
+    """Other folders that items read from. Of their files only those that an item names are accounted for."""
     items: tuple[Item, ...]
     ignored: tuple[str, ...]
     unclaimed: tuple[RawFile, ...]
-    claimed_bytes: int
     reads: str
     """The files that listing the items has read, as ``sha256sum`` prints them."""
 
@@ -157,6 +158,10 @@ class Plan:
     def chunks(self) -> int:
         """How many chunks the items make."""
         return -(-len(self.items) // CHUNK)
+
+    def listing_sha256(self) -> str:
+        """Return a hash of every file's path, size and time of change: equal while nothing is touched."""
+        return "+".join(raw.listing_sha256() for raw in (self.raw, *self.beside))
 
     def unclaimed_skips(self, on_error: OnError) -> tuple[Skip, ...]:
         """Return a skip for every file that belongs to no item.
@@ -184,7 +189,8 @@ def plan_items(converter: Converter[Item], raw: Raw) -> Plan:
     """
     raw.reads.clear()
     items = tuple(converter.items(raw))
-    claimed = {file.path: file.size for item in items for file in item.files}
+    raws = {id(file.raw): file.raw for item in items for file in item.files}
+    claimed = {file.path for item in items for file in item.files if file.raw is raw}
     ignored, unclaimed = [], []
     for file in raw.files:
         if file.path in claimed:
@@ -199,13 +205,14 @@ def plan_items(converter: Converter[Item], raw: Raw) -> Plan:
             where=str(raw.root),
             hint=f"see `thyrodata card {converter.name}` for the layout",
         )
+    beside = tuple(other for other in raws.values() if other is not raw)
     return Plan(
         raw=raw,
+        beside=beside,
         items=items,
         ignored=tuple(ignored),
         unclaimed=tuple(unclaimed),
-        claimed_bytes=sum(claimed.values()),
-        reads=_reads_text(raw.reads),
+        reads=_reads_text([raw, *beside]),
     )
 
 
@@ -338,7 +345,8 @@ def _files_skipped(plan: Plan, skips: Iterable[Skip]) -> int:
     if not left_out:
         return 0
     read = {str(file) for item in plan.items if str(item) not in left_out for file in item.files}
-    return len({file for skip in skips for file in skip.files} - read)
+    own = {str(file) for file in plan.raw.files}
+    return len(own & {file for skip in skips for file in skip.files} - read)
 
 
 def _chunk_size(plan: Plan, chunk: int) -> int:
@@ -374,9 +382,13 @@ def _hash_reads(
     return digest.hexdigest(), len(seen)
 
 
-def _reads_text(reads: Mapping[str, str]) -> str:
-    """Return what ``sha256sum`` would print for the files."""
-    return "".join(f"{digest}  {show_path(path)}\n" for path, digest in sorted(reads.items()))
+def _reads_text(raws: Iterable[Raw]) -> str:
+    """Return what ``sha256sum`` would print for the files that were read."""
+    return "".join(
+        f"{digest}  {raw.label + ':' if raw.label else ''}{show_path(path)}\n"
+        for raw in sorted(raws, key=lambda raw: raw.label)
+        for path, digest in sorted(raw.reads.items())
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -393,8 +405,9 @@ class _Work:
         records: list[ImageRecord] = []
         images: list[_Written] = []
         skips: list[Skip] = []
-        reads = items[0].files[0].raw.reads
-        reads.clear()
+        raws = {id(file.raw): file.raw for item in items for file in item.files}.values()
+        for raw in raws:
+            raw.reads.clear()
         with collector_paused():
             for item in items:
                 samples, skip = self._read(item)
@@ -413,7 +426,7 @@ class _Work:
             encoded=sum(image.encoded for image in images),
             skips=tuple(skips),
             pixels="".join(f"{image.pixels}\n" for image in images),
-            reads=_reads_text(reads),
+            reads=_reads_text(raws),
         )
 
     def _read(self, item: Item) -> tuple[list[Sample], Skip | None]:

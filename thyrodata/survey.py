@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from thyrodata.errors import SchemaError
+from thyrodata.schema.category import category
 from thyrodata.schema.manifest import Tally
 from thyrodata.schema.record import Label, OfficialSplit, Origin, Read, Reading, best_coverage
 from thyrodata.schema.vocab import GroupKind, Modality, Structure, Term
 
-__all__ = ["CONSENSUS", "Glance", "Member", "Survey", "category", "reader_of"]
+__all__ = ["CONSENSUS", "Glance", "Member", "Survey", "reader_of"]
 
 CONSENSUS = "derived"
 """Stands for the findings that a policy derived from the readers'."""
@@ -177,14 +178,6 @@ class Survey:
             grades=self._grades.setdefault(grades, grades),
             official_splits=glance.official_splits,
         )
-
-
-def category(structure: Structure, labels: tuple[Label, ...]) -> str:
-    """Return ``scheme/value`` of a finding's first own label, or else its structure's name.
-
-    A label of the case or the image is none of the finding.
-    """
-    return str(labels[0].value) if labels else structure.value
 
 
 def reader_of(origin: Origin) -> str:

@@ -177,19 +177,31 @@ def check_cut_files_are_caught(whole, folder, out, percent):
             continue
         path, data = folder / file.path, (folder / file.path).read_bytes()
         path.write_bytes(data[: len(data) * percent // 100])
-        check_refused(whole, folder, out / file.path, owners=whole.owners(file.path))
+        owners = whole.owners(file.path)
+        shared = sum(file.path in paths(item) for item in whole.items()) > 1
+        check_refused(whole, folder, out / file.path, owners=owners, shared=shared)
         path.write_bytes(data)
 
 
-def check_refused(whole, folder, out, owners):
+def check_refused(whole, folder, out, owners, shared=False):
     """What a folder holds is refused: the run ends or, if asked to, it skips an item and nothing else.
+
+    A file that several items share, such as a table, may instead end the run at the listing whatever was
+    asked: without it nothing is known of them.
 
     Args:
         whole: What the folder is without its defect.
         folder: The folder with its defect.
         out: Where to write.
         owners: The files and items of which one must be named.
+        shared: Whether the defect is in a file that several items share.
     """
+    if shared:
+        try:
+            plan_items(whole.converter, Raw(folder))
+        except RawLayoutError as error:
+            check_says_all(error.message, error.where, error.hint, owners)
+            return
     with pytest.raises((CaseError, RawLayoutError)) as caught:
         run_items(whole.converter, plan_items(whole.converter, Raw(folder)), None, workers=1)
     check_says_all(caught.value.message, caught.value.where, caught.value.hint, owners)
@@ -299,12 +311,17 @@ def test_what_is_expected_is_found(whole):
 def counts(records):
     """Count what is said, image by image, in the terms of a fixture's table of expectations."""
     findings = [finding for record in records for finding in record.findings]
-    said = [(*r.case_labels, *r.image_labels, *(lb for f in r.findings for lb in f.labels)) for r in records]
+    nodules = [nodule for record in records for nodule in record.nodules]
+    said = [(*r.case_labels, *r.image_labels) for r in records]
+    said += [thing.labels for thing in (*findings, *nodules)]
+    splits = [split for record in records for split in record.official_splits]
     drawn = [(f.structure.value, type(g).__name__.lower()) for f in findings for g in f.geometries]
     return {
         "groups": len({record.group_id for record in records}),
         "images": len(records),
         "findings": Counter(f"{structure} {geometry}" for structure, geometry in drawn),
+        "nodules": len(nodules),
+        "official splits": Counter(f"{split.name or 'official'} {split.part}" for split in splits),
         "coverage": Counter(r.coverage.value if r.coverage else "not stated" for r in records),
         "labels": Counter(label.value.scheme for labels in said for label in labels),
         "source fields": Counter(field.name for record in records for field in record.source_fields),
@@ -329,7 +346,8 @@ def test_cut_files_are_caught(whole, copy, tmp_path, percent):
 def test_a_broken_variant_is_refused_and_costs_only_its_item(whole, breakage, copy, tmp_path):
     breakage.damage(copy)
     lost = breakage.item or breakage.named
-    check_refused(whole, copy, tmp_path / "out", owners={breakage.named, lost})
+    shared = sum(breakage.named in paths(item) for item in whole.items()) > 1
+    check_refused(whole, copy, tmp_path / "out", owners={breakage.named, lost}, shared=shared)
 
 
 @pytest.mark.parametrize("workers", [2, 3])

@@ -27,7 +27,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command("convert")(make.convert)
+OWN_OPTIONS = {"allow_extra_args": True, "ignore_unknown_options": True}
+"""For commands that take options of the dataset or format that they are given."""
+
+app.command("convert", context_settings=OWN_OPTIONS)(make.convert)
 app.command("list")(catalog.list_cards)
 app.command("card")(catalog.card)
 app.command("info")(data.info)

@@ -13,7 +13,7 @@ __all__ = ["card", "list_cards"]
 
 def list_cards(*, json: Json = False, quiet: Quiet = False) -> None:
     """List the datasets that can be converted."""
-    from thyrodata.cli.output import emit, table
+    from thyrodata.cli.output import NOTHING, emit, table
     from thyrodata.converters import CONVERTERS
     from thyrodata.io.cards import load_card
     from thyrodata.schema.plain import to_plain
@@ -21,7 +21,14 @@ def list_cards(*, json: Json = False, quiet: Quiet = False) -> None:
     cards = [load_card(name).card for name in CONVERTERS]
     header = ("name", "what", "identity", "licence", "redistribution", "converter run on")
     rows = [
-        (c.name, c.title, c.identity.value, c.licence, c.redistribution.value, c.verified.value)
+        (
+            c.name,
+            c.title,
+            c.identity.value if c.identity else NOTHING,
+            c.licence,
+            c.redistribution.value,
+            c.verified.value,
+        )
         for c in cards
     ]
     emit([to_plain(c) for c in cards], lambda: table(header, rows), json=json, quiet=quiet)
@@ -33,10 +40,18 @@ def card(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Print what is known of a dataset: layout, terms, counts, known issues."""
-    from thyrodata.cli.output import emit
+    """Print what is known of a dataset: layout, terms, counts, known issues, and the options of convert."""
+    from thyrodata.cli.output import emit, lines
+    from thyrodata.cli.settings import describe_settings
+    from thyrodata.converters import settings_class
     from thyrodata.io.cards import load_card
     from thyrodata.schema.plain import to_plain
 
     loaded = load_card(name)
-    emit(to_plain(loaded.card), lambda: print(loaded.text), json=json, quiet=quiet)
+    settings = settings_class(name)
+    options = describe_settings(settings) if settings else []
+    text = [loaded.text]
+    if options:
+        text += ["## Options of `thyrodata convert`", "", *(f"- `{o}`: {what}" for o, what in options)]
+    said = {**to_plain(loaded.card), "options": dict(options)}
+    emit(said, lambda: lines(text), json=json, quiet=quiet)

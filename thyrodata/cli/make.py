@@ -18,6 +18,7 @@ Workers = Annotated[
 
 
 def convert(
+    context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The dataset's name, as in list.")],
     raw: Annotated[Path, typer.Argument(metavar="RAW", help="The folder that holds the release.")],
     *,
@@ -51,16 +52,23 @@ def convert(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Convert a published dataset: records, images, COCO, a grouped split, a card and checksums."""
+    """Convert a dataset: records, images, COCO, a grouped split, a card and checksums.
+
+    Some datasets have options of their own, which `thyrodata card NAME` lists.
+    """
     from thyrodata.cli.output import emit, progress
+    from thyrodata.cli.settings import parse_settings
     from thyrodata.cli.summary import conversion_json, print_conversion
     from thyrodata.conversion import convert as run
+    from thyrodata.converters import settings_class
 
+    settings = parse_settings(name, settings_class(name), context.args)
     with progress(name, quiet=quiet or json) as show:
         made = run(
             name,
             raw,
             out,
+            settings=settings,
             workers=workers,
             on_error=on_error,
             max_skipped=max_skipped,

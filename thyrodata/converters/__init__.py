@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from thyrodata.errors import UsageError
 if TYPE_CHECKING:
     from thyrodata.engine import Converter
 
-__all__ = ["CONVERTERS", "load_converter"]
+__all__ = ["CONVERTERS", "load_converter", "settings_class"]
 
 CONVERTERS: dict[str, str] = {
     "ddti": "Ddti",
@@ -18,14 +19,37 @@ CONVERTERS: dict[str, str] = {
 """The class of each converter by its name, which is also its module's. Alphabetical."""
 
 
-def load_converter(name: str) -> Converter[Any]:
-    """Return the converter of this name.
+def settings_class(name: str) -> type[Any] | None:
+    """Return the dataclass of a converter's settings; ``None`` if it takes none.
 
     Raises:
-        UsageError: There is none.
+        UsageError: There is no such converter.
     """
+    found: type[Any] | None = getattr(_class(name), "Settings", None)
+    return found
+
+
+def load_converter(name: str, settings: object | None = None) -> Converter[Any]:
+    """Return the converter of this name.
+
+    Args:
+        name: The converter's name.
+        settings: An instance of its :func:`settings_class`; by default all settings have their defaults.
+
+    Raises:
+        UsageError: There is none, or it takes no such settings.
+    """
+    converter: Callable[..., Converter[Any]] = _class(name)
+    if settings is None:
+        return converter()
+    wanted = settings_class(name)
+    if wanted is None or not isinstance(settings, wanted):
+        takes = f"takes {wanted.__name__}" if wanted else "takes no settings"
+        raise UsageError(f"{name} {takes}, not {type(settings).__name__}")
+    return converter(settings)
+
+
+def _class(name: str) -> Any:
     if name not in CONVERTERS:
         raise UsageError(f"there is no converter {name!r}", hint=f"there are: {', '.join(CONVERTERS)}")
-    module = import_module(f"{__name__}.{name}")
-    converter: Converter[Any] = getattr(module, CONVERTERS[name])()
-    return converter
+    return getattr(import_module(f"{__name__}.{name}"), CONVERTERS[name])

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 
 from thyrodata.dataset import Dataset
 from thyrodata.errors import UsageError
+from thyrodata.schema.category import category
 from thyrodata.schema.geometry import Box, Geometry, Mask, Polygon
 from thyrodata.schema.record import Finding, ImageRecord, best_coverage
 from thyrodata.schema.vocab import SCHEMES, Coverage, Structure
-from thyrodata.survey import CONSENSUS, category, reader_of
+from thyrodata.survey import CONSENSUS, reader_of
 
 __all__ = ["LossLedger", "View", "ViewedFinding", "ViewedImage", "exported_readers", "view"]
 

@@ -6,10 +6,11 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any, TypeVar
 
 from thyrodata.errors import CaseError, RawLayoutError
 from thyrodata.io.files import read_bytes
@@ -17,6 +18,8 @@ from thyrodata.io.images import ImageHeader, probe_image
 from thyrodata.schema.record import ImageRef
 
 __all__ = ["Raw", "RawFile", "RawImage", "natural_key", "show_path"]
+
+T = TypeVar("T")
 
 MAX_FILE_BYTES = 2**30
 """Larger files are not read whole: images and case files are a thousand times smaller."""
@@ -43,26 +46,31 @@ class Raw:
 
     Args:
         root: The folder.
+        label: Tells the files of a second folder, read beside the source, from the source's own: they are
+            shown as ``label:path``. Empty for the source itself.
 
     Raises:
         RawLayoutError: It is not a folder.
     """
 
-    _opened: dict[Path, Raw] = {}  # noqa: RUF012 -- the point is that it is shared
+    _opened: dict[tuple[Path, str], Raw] = {}  # noqa: RUF012 -- the point is that it is shared
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, label: str = "") -> None:
         if not root.is_dir():
             what = "is not a folder" if root.exists() else "does not exist"
             raise RawLayoutError(
                 f"the source {what}", where=str(root), hint="give the folder that holds the release's files"
             )
         self.root = root
+        self.label = label
         self.reads: dict[str, str] = {}
         """SHA-256 of every file read so far in this process, by path."""
+        self.made: dict[tuple[str, Callable[[RawFile], Any]], Any] = {}
+        """What :meth:`RawFile.once` has made of files so far in this process."""
 
     def __reduce__(self) -> tuple[object, ...]:
         """Unpickle to the process's own object for this folder."""
-        return (_open_raw, (self.root,))
+        return (_open_raw, (self.root, self.label))
 
     @cached_property
     def files(self) -> tuple[RawFile, ...]:
@@ -84,10 +92,10 @@ class Raw:
         return digest.hexdigest()
 
 
-def _open_raw(root: Path) -> Raw:
-    if root not in Raw._opened:  # noqa: SLF001 -- its own constructor
-        Raw._opened[root] = Raw(root)  # noqa: SLF001
-    return Raw._opened[root]  # noqa: SLF001
+def _open_raw(root: Path, label: str) -> Raw:
+    if (root, label) not in Raw._opened:  # noqa: SLF001 -- its own constructor
+        Raw._opened[root, label] = Raw(root, label)  # noqa: SLF001
+    return Raw._opened[root, label]  # noqa: SLF001
 
 
 def _walk(root: Path, below: str) -> Iterator[tuple[str, int, int]]:
@@ -143,8 +151,8 @@ class RawFile:
         return (RawFile, (self.raw, self.path, self.size, self.mtime_ns))
 
     def __str__(self) -> str:
-        """Return the path, fit to be shown."""
-        return show_path(self.path)
+        """Return the path, fit to be shown, after the label of its folder if that has one."""
+        return f"{self.raw.label}:{show_path(self.path)}" if self.raw.label else show_path(self.path)
 
     @property
     def name(self) -> str:
@@ -162,6 +170,38 @@ class RawFile:
         dot = self.name.rfind(".")
         return self.name[dot:].lower() if dot > 0 else ""
 
+    @property
+    def local(self) -> Path:
+        """A path at which a library can open the file; whoever does so calls :meth:`hash` as well."""
+        return self.raw.root / self.path
+
+    def hash(self) -> None:
+        """Note the hash of a file that is too large to be read whole.
+
+        Raises:
+            CaseError: It is gone or unreadable.
+        """
+        try:
+            with self.local.open("rb") as stream:
+                self.raw.reads[self.path] = hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError as error:
+            raise self._unreadable(error) from None
+
+    def once(self, make: Callable[[RawFile], T]) -> T:
+        """Return what a function makes of the file, calling it once in a process: a table that items share.
+
+        Args:
+            make: A function of a module, so that it is the same at every call.
+
+        Raises:
+            ThyrodataError: What the function raises; it is called again the next time.
+        """
+        key = (self.path, make)
+        if key not in self.raw.made:
+            self.raw.made[key] = make(self)
+        made: T = self.raw.made[key]
+        return made
+
     def read(self) -> bytes:
         """Return the file's bytes.
 
@@ -177,13 +217,16 @@ class RawFile:
         try:
             data = read_bytes(f"{self.raw.root}/{self.path}", self.size)
         except OSError as error:
-            raise CaseError(
-                f"the file cannot be read: {error.strerror or error}",
-                where=str(self),
-                hint="check that the release was copied whole",
-            ) from None
+            raise self._unreadable(error) from None
         self.raw.reads[self.path] = hashlib.sha256(data).hexdigest()
         return data
+
+    def _unreadable(self, error: OSError) -> CaseError:
+        return CaseError(
+            f"the file cannot be read: {error.strerror or error}",
+            where=str(self),
+            hint="check that the release was copied whole",
+        )
 
     def image(self) -> RawImage:
         """Return the file's bytes with what its header says, without decoding it.

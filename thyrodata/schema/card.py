@@ -51,8 +51,9 @@ class Card:
     """The converter's name."""
     title: str
     modality: Modality
-    identity: GroupKind
-    """The coarsest identity, nearest to the patient, that the release publishes."""
+    identity: GroupKind | None = None
+    """The coarsest identity, nearest to the patient, that the release publishes; absent for a format of
+    users' own data, which may publish any."""
     licence: str
     """The licence's name, or "not stated"."""
     redistribution: Redistribution

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from thyrodata.errors import SchemaError
 
-__all__ = ["SCHEMA_VERSION", "Manifest", "Operation", "Skip", "Source", "Tally", "Version"]
+__all__ = ["SCHEMA_VERSION", "Manifest", "Operation", "Setting", "Skip", "Source", "Tally", "Version"]
 
 SCHEMA_VERSION = "0.1"
 """Of the records, the manifest and the COCO extras; 0.x may change between minor versions."""
