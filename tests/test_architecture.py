@@ -56,6 +56,7 @@ HOMES = {
     "isal": {"io"},
     "lxml": {"io"},
     "matplotlib": {"reports"},
+    "msgspec": {"io"},
     "numpy": LAYERS.keys() - {"errors", "schema"},
     "pandas": {"io", "dataset"},
     "pyarrow": {"io", "dataset"},  # dataset: only to say that table() returns one

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import shutil
 from collections.abc import Sequence
@@ -190,8 +189,8 @@ class _Job:
             encoder=self._encoder,
             progress=progress,
         )
-        del plan
-        gc.collect()  # a source and its files hold each other, and the collector is paused
+        for source in (plan.raw, *plan.beside):
+            source.forget()
         return run
 
     def build(self, space: Workspace, workers: int | None, progress: Progress | None) -> Conversion:

@@ -8,7 +8,6 @@ stand what is known of the image and of the finding, under the names of the reco
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -22,14 +21,13 @@ from pycocotools import mask as coco_mask
 
 from thyrodata.exports.view import LossLedger, View, ViewedFinding, ViewedImage
 from thyrodata.io.files import replacing, writing
+from thyrodata.io.jsontext import json_bytes
 from thyrodata.schema.coco import CocoAnnotation, CocoCategory, CocoImage, CocoInfo, CocoRle
 from thyrodata.schema.geometry import Box, Mask, Polygon, Ring
 from thyrodata.schema.plain import to_plain, union_tag
 from thyrodata.schema.record import Label, Read
 
 __all__ = ["export_coco"]
-
-_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)  # json.dumps would make one for each call
 
 
 def export_coco(view: View, folder: Path, info: CocoInfo) -> LossLedger:
@@ -77,7 +75,7 @@ class _PartFile:
         self._separators = {"images": b"\n", "annotations": b"\n"}
 
     def add(self, where: str, entry: CocoImage | CocoAnnotation) -> None:
-        self._streams[where].write(self._separators[where] + _json(entry))
+        self._streams[where].write(self._separators[where] + json_bytes(entry))
         self._separators[where] = b",\n"
 
 
@@ -87,7 +85,11 @@ def _part_file(path: Path, info: CocoInfo, categories: Sequence[CocoCategory]) -
     try:
         with replacing(path) as stream:
             stream.write(
-                b'{"info": ' + _json(info) + b',\n"categories": ' + _json(categories) + b',\n"images": ['
+                b'{"info": '
+                + json_bytes(info)
+                + b',\n"categories": '
+                + json_bytes(categories)
+                + b',\n"images": ['
             )
             with waiting.open("wb") as annotations:
                 yield _PartFile(stream, annotations)
@@ -97,10 +99,6 @@ def _part_file(path: Path, info: CocoInfo, categories: Sequence[CocoCategory]) -
             stream.write(b"\n]}\n")
     finally:
         waiting.unlink(missing_ok=True)
-
-
-def _json(value: Any) -> bytes:
-    return _ENCODER.encode(value).encode()
 
 
 def _image(image: ViewedImage) -> CocoImage:

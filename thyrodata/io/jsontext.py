@@ -1,4 +1,4 @@
-"""JSON from strangers, and JSON arrays that were cut when they were stored."""
+"""JSON from strangers, JSON arrays that were cut when they were stored, and JSON written in bulk."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from thyrodata.errors import CaseError
 
-__all__ = ["CutArray", "is_cut", "parse_array", "parse_cut_array", "whole_member"]
+__all__ = ["CutArray", "is_cut", "json_bytes", "parse_array", "parse_cut_array", "whole_member"]
+
+json_bytes = msgspec.json.Encoder().encode
+"""Return plain values as compact JSON in UTF-8. A float that is no number would become null."""
 
 _DECODER = json.JSONDecoder()
 _SPACE = re.compile(r"[ \t\r\n]*")

@@ -84,6 +84,10 @@ class Raw:
         found.sort(key=lambda file: natural_key(file.path))
         return tuple(found)
 
+    def forget(self) -> None:
+        """Let the listing go. The source and its files hold each other, which only a collector could undo."""
+        self.__dict__.pop("files", None)
+
     def listing_sha256(self) -> str:
         """Return a hash of every file's path, size and time of change: equal while nothing is touched."""
         digest = hashlib.sha256()

