@@ -31,7 +31,7 @@ LAYERS = {
     **dict.fromkeys(["qc", "agreement", "splits", "relabel", "select", "derive", "merge"], 5),
     **dict.fromkeys(["exports", "reports"], 6),
     "partition": 6.5,  # splits with their COCO files: made by a conversion, and added to a dataset
-    **dict.fromkeys(["conversion", "baselines"], 7),
+    **dict.fromkeys(["conversion", "detection", "baselines"], 7),
     "demo": 7.5,  # converts what it has drawn
     "cli": 8,
     **dict.fromkeys(["__init__", "__main__"], 9),

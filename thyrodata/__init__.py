@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from thyrodata.conversion import Conversion, convert
     from thyrodata.dataset import Dataset
+    from thyrodata.detection import Detection, detect
     from thyrodata.errors import ThyrodataError
     from thyrodata.partition import SplitPlan, add_split, audit_dataset
     from thyrodata.reports.show import show
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Conversion",
     "Dataset",
+    "Detection",
     "ImageRecord",
     "SplitPlan",
     "ThyrodataError",
@@ -33,6 +35,7 @@ __all__ = [
     "add_split",
     "audit_dataset",
     "convert",
+    "detect",
     "open",
     "show",
 ]
@@ -42,12 +45,14 @@ __version__ = "0.1.0"
 _HOMES = {
     "Conversion": "conversion",
     "Dataset": "dataset",
+    "Detection": "detection",
     "ImageRecord": "schema.record",
     "SplitPlan": "partition",
     "ThyrodataError": "errors",
     "add_split": "partition",
     "audit_dataset": "partition",
     "convert": "conversion",
+    "detect": "detection",
     "show": "reports.show",
 }
 

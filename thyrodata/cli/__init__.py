@@ -33,6 +33,7 @@ OWN_OPTIONS = {"allow_extra_args": True, "ignore_unknown_options": True}
 app.command("convert", context_settings=OWN_OPTIONS)(make.convert)
 app.command("list")(catalog.list_cards)
 app.command("card")(catalog.card)
+app.command("detect")(catalog.detect)
 app.command("info")(data.info)
 app.command("show")(data.show)
 app.command("verify")(data.verify)

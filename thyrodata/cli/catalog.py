@@ -1,14 +1,15 @@
-"""Commands about the datasets that thyrodata knows: list, card."""
+"""Commands about the datasets that thyrodata knows: list, card, detect."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from thyrodata.cli.options import Json, Quiet
 
-__all__ = ["card", "list_cards"]
+__all__ = ["card", "detect", "list_cards"]
 
 
 def list_cards(*, json: Json = False, quiet: Quiet = False) -> None:
@@ -55,3 +56,20 @@ def card(
         text += ["## Options of `thyrodata convert`", "", *(f"- `{o}`: {what}" for o, what in options)]
     said = {**to_plain(loaded.card), "options": dict(options)}
     emit(said, lambda: lines(text), json=json, quiet=quiet)
+
+
+def detect(
+    raw: Annotated[Path, typer.Argument(metavar="RAW", help="A folder of unknown layout.")],
+    *,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Name the layout of a folder, and the command that converts it; exit 1 if none is recognised."""
+    from thyrodata.cli.detections import detection_json, print_detections
+    from thyrodata.cli.output import emit
+    from thyrodata.detection import detect as run
+
+    found = run(raw)
+    emit([detection_json(each) for each in found], lambda: print_detections(found), json=json, quiet=quiet)
+    if not found:
+        raise typer.Exit(1)
