@@ -96,8 +96,7 @@ def decode(array: pa.Array, hint: Any) -> list[Any]:
     if array.null_count == len(array) and get_origin(bare) is not tuple:
         return [None] * len(array)
     if _is_union(bare):
-        columns = [decode(array.field(union_tag(member)), member) for member in get_args(bare)]
-        return [_only(row) for row in zip(*columns, strict=True)]
+        return _decode_union(array, get_args(bare))
     if get_origin(bare) is tuple:
         return _decode_tuples(array, get_args(bare))
     if is_dataclass(bare):
@@ -114,6 +113,15 @@ def _members(values: list[Any], enum: type[Enum]) -> list[Any]:
         return [members[value] for value in values]
     except KeyError as error:
         raise SchemaError(f"{error.args[0]!r} is not a {enum.__name__}") from None
+
+
+def _decode_union(array: pa.StructArray, members: tuple[Any, ...]) -> list[Any]:
+    fields = {member: array.field(union_tag(member)) for member in members}
+    used = [member for member, field in fields.items() if field.null_count < len(field)]
+    if len(used) == 1 and fields[used[0]].null_count == 0:  # all are of one class, as is common
+        return decode(fields[used[0]], used[0])
+    columns = [decode(field, member) for member, field in fields.items()]
+    return [_only(row) for row in zip(*columns, strict=True)]
 
 
 def _only(row: tuple[Any, ...]) -> Any:
@@ -179,25 +187,24 @@ def _decode_tuples(array: pa.ListArray, args: tuple[Any, ...]) -> list[Any]:
     offsets = array.offsets.to_numpy().tolist()
     base = offsets[0]
     items = array.values[base : offsets[-1]]
-    inner = float if args[0] == Point else args[0]
+    points = args[0] == Point
+    inner = float if points else args[0]
     if items.null_count and not strip_none(inner)[1]:
         raise SchemaError("an element of a list is missing")
     flat = decode(items, inner) if len(items) else []
-    rows: list[Any] = [tuple(flat[a - base : b - base]) for a, b in pairwise(offsets)]
-    if args[0] == Point:
-        rows = [_points(row) for row in rows]
+    step = 1
+    if points:
+        if any((offset - base) % 2 for offset in offsets):
+            raise SchemaError("a list of points has an odd number of coordinates")
+        flat, step = list(zip(flat[0::2], flat[1::2], strict=True)), 2
+    starts = [(offset - base) // step for offset in offsets]
+    rows: list[Any] = [tuple(flat[a:b]) for a, b in pairwise(starts)]
     if args[-1] is Ellipsis:
         return rows
     valid = array.is_valid().to_numpy(zero_copy_only=False).tolist()
     if any(there and len(row) != len(args) for row, there in zip(rows, valid, strict=True)):
         raise SchemaError(f"a list has not {len(args)} elements")
     return [row if there else None for row, there in zip(rows, valid, strict=True)]
-
-
-def _points(numbers: tuple[float, ...]) -> tuple[Point, ...]:
-    if len(numbers) % 2:
-        raise SchemaError("a list of points has an odd number of coordinates")
-    return tuple(zip(numbers[0::2], numbers[1::2], strict=True))
 
 
 def _is_union(hint: Any) -> bool:
