@@ -35,9 +35,10 @@ def digest(text):
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def item(image_id, group_id=None, *, content=None, grade=None):
+def item(image_id, group_id=None, *, content=None, grade=None, frame=None):
     sha256 = None if content is None else digest(content)
-    return SplitItem(image_id=image_id, group_id=group_id or image_id, sha256=sha256, grade=grade)
+    group_id = group_id or image_id
+    return SplitItem(image_id=image_id, group_id=group_id, sha256=sha256, grade=grade, frame_key=frame)
 
 
 def rows(**parts):
@@ -74,6 +75,8 @@ def reachable(items, links=()):
         sharing["group", each.group_id].add(each.image_id)
         if each.sha256 is not None:
             sharing["bytes", each.sha256].add(each.image_id)
+        if each.frame_key is not None:
+            sharing["frame", each.frame_key].add(each.image_id)
     for number, link in enumerate(links):
         sharing["link", number].update(link.image_ids)
     neighbours = defaultdict(set)
@@ -119,6 +122,7 @@ def datasets(draw, prefix="d", max_size=24):
             f"group/{draw(st.integers(0, max_size))}",
             content=draw(st.none() | st.integers(0, 3 * max_size).map(str)),
             grade=draw(st.none() | st.integers(0, 3)),
+            frame=draw(st.none() | st.integers(0, 3 * max_size).map(str)),
         )
         for name in names
     ]
@@ -475,17 +479,21 @@ class TestAccount:
             item("a2", "a", content="own"),
             item("b1", "b", content="same"),
             item("c1", "c", content="twice"),
-            item("c2", "c", content="twice"),
+            item("c2", "c", content="twice", frame="f"),
             item("d1", "d"),
+            item("e1", "e", frame="f"),
+            item("e2", "e", frame="g"),
         ]
         links = (Link(cluster="dup7", image_ids=("d1", "c1")), Link(cluster="alone", image_ids=("a2",)))
         split = make_split(items, name="s", links=links)
         assert [(join.image_ids, join.group_ids) for join in split.joins] == [
             (("a1", "b1"), ("a", "b")),
+            (("c2", "e1"), ("c", "e")),
             (("c1", "d1"), ("c", "d")),
         ]
         assert [join.why for join in split.joins] == [
             f"byte-identical, sha256 {digest('same')}",
+            "cut from one frame, f",
             "link dup7",
         ]
 

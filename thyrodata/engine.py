@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
 from thyrodata.errors import CaseError, RawLayoutError, SchemaError
 from thyrodata.io.collector import collector_paused
 from thyrodata.io.files import write_image
+from thyrodata.io.hashes import hash_pixels
 from thyrodata.io.journal import append, entries, repair
 from thyrodata.io.parquet import batch_of, write_chunk
 from thyrodata.io.png import PngEncoder, encode_png
@@ -458,7 +459,7 @@ class _Work:
             case Encode(array=array, path=path):
                 data = encode_png(array, encoder=self.encoder)
                 digest, bit_depth = sha256(data).hexdigest(), array.dtype.itemsize * 8
-                written = _Written(size=len(data), pixels=_hash_pixels(array), encoded=True)
+                written = _Written(size=len(data), pixels=hash_pixels(array), encoded=True)
             case Absent():
                 return sample.record, _Written(size=0, pixels="-", encoded=False)
         path = f"images/{path}"
@@ -477,9 +478,3 @@ class _Written:
     size: int
     pixels: str
     encoded: bool
-
-
-def _hash_pixels(array: np.ndarray) -> str:
-    """Return the hash of an array's type, shape and samples, big-endian, row by row."""
-    wide = array.astype(array.dtype.newbyteorder(">"))
-    return sha256(f"{wide.dtype.str} {wide.shape}\n".encode() + wide.tobytes()).hexdigest()

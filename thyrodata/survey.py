@@ -22,11 +22,19 @@ CONSENSUS = "derived"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GlanceCrop:
+    """See :class:`thyrodata.schema.record.CropLedger`."""
+
+    frame_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GlanceImage:
     """See :class:`thyrodata.schema.record.ImageRef`."""
 
     path: str | None
     sha256: str | None
+    crop: GlanceCrop | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +95,7 @@ class Member:
     group_id: str
     path: str | None
     sha256: str | None
+    frame_key: str | None
     grades: tuple[Term, ...]
     """The graded terms said of it at any scope."""
     official_splits: tuple[OfficialSplit, ...]
@@ -175,6 +184,7 @@ class Survey:
             group_id=self._groups[glance.group_id],
             path=glance.image.path,
             sha256=glance.image.sha256,
+            frame_key=glance.image.crop.frame_key if glance.image.crop else None,
             grades=self._grades.setdefault(grades, grades),
             official_splits=glance.official_splits,
         )

@@ -7,10 +7,14 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from thyrodata.errors import DatasetError
 
-__all__ = ["SUMS", "format_sums", "hash_file", "list_files", "read_sums"]
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = ["SUMS", "format_sums", "hash_file", "hash_pixels", "list_files", "read_sums"]
 
 SUMS = "SHA256SUMS"
 
@@ -21,6 +25,12 @@ def hash_file(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, in lower-case hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def hash_pixels(array: np.ndarray) -> str:
+    """Return the SHA-256 of an array's type, shape and samples, big-endian, row by row."""
+    wide = array.astype(array.dtype.newbyteorder(">"))
+    return hashlib.sha256(f"{wide.dtype.str} {wide.shape}\n".encode() + wide.tobytes()).hexdigest()
 
 
 def list_files(folder: Path) -> list[str]:

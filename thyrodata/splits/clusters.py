@@ -1,4 +1,4 @@
-"""The clusters of a split: images that are tied by their group, by equal bytes or by a link."""
+"""The clusters of a split: images that are tied by their group, equal bytes, their frame or a link."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Cluster", "Tie", "crossing_ties", "find_clusters", "group_grades", "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tie:
-    """Images that share a group, their bytes or a link."""
+    """Images that share a group, their bytes, the frame that they are cut from, or a link."""
 
     why: str
     members: tuple[SplitItem, ...]
@@ -30,7 +30,7 @@ class Cluster:
 
 
 def find_clusters(items: Iterable[SplitItem], links: Sequence[Link]) -> list[Cluster]:
-    """Return the connected components over equal group, equal bytes and links, by their first image.
+    """Return the connected components over equal group, bytes and frame, and links, by their first image.
 
     Raises:
         SplitError: A link names an unknown image.
@@ -61,13 +61,17 @@ def find_clusters(items: Iterable[SplitItem], links: Sequence[Link]) -> list[Clu
 def _ties(ordered: Mapping[str, SplitItem], links: Sequence[Link]) -> list[Tie]:
     groups: defaultdict[str, list[SplitItem]] = defaultdict(list)
     digests: defaultdict[str, list[SplitItem]] = defaultdict(list)
+    frames: defaultdict[str, list[SplitItem]] = defaultdict(list)
     for item in ordered.values():
         groups[item.group_id].append(item)
         if item.sha256 is not None:
             digests[item.sha256].append(item)
+        if item.frame_key is not None:
+            frames[item.frame_key].append(item)
     named = [
         *((f"same group {group_id}", found) for group_id, found in groups.items()),
         *((f"byte-identical, sha256 {digest}", found) for digest, found in digests.items()),
+        *((f"cut from one frame, {frame}", found) for frame, found in frames.items()),
         *_linked(ordered, links),
     ]
     return [Tie(why=why, members=tuple(found)) for why, found in named if len(found) > 1]

@@ -46,6 +46,8 @@ class SplitItem:
     """Digest of the image file's bytes, lower-case hexadecimal; None where there is no file."""
     grade: int | None
     """Rank of the label stratified by, 0 = lowest; None = unlabelled, which is never taken for the lowest."""
+    frame_key: str | None = None
+    """What the crops of one frame share; None where the image is not known to be cut from one."""
 
     def __post_init__(self) -> None:
         check_cell(self.image_id, "image_id")
