@@ -40,7 +40,7 @@ def make_release(folder: Path, images: int, size: tuple[int, int] | None = None)
         named = re.sub(rb"<number>\d+</number>", b"<number>%d</number>" % number, xml)
         (folder / f"{number}.xml").write_bytes(named)
         for name, data in pictures:
-            (folder / f"{number}_{name}").write_bytes(_with_comment(data, number))
+            (folder / f"{number}_{name}").write_bytes(with_comment(data, number))
             written += 1
     return written
 
@@ -53,7 +53,7 @@ def _pixels(file: Path, size: tuple[int, int] | None) -> bytes:
     return small.getvalue()
 
 
-def _with_comment(jpeg: bytes, number: int) -> bytes:
+def with_comment(jpeg: bytes, number: int) -> bytes:
     """Return the JPEG with a comment segment (marker FFFE) after its start, so that no two are equal."""
     text = b"copy %08d" % number
     return jpeg[:2] + b"\xff\xfe" + (len(text) + 2).to_bytes(2, "big") + text + jpeg[2:]

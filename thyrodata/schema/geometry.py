@@ -7,10 +7,12 @@ converter that does it. A geometry may leave its image where the source's does: 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import chain
-from math import isfinite
+from functools import lru_cache
+from itertools import accumulate, chain
+from math import hypot, isfinite
 
 from thyrodata.errors import SchemaError
 
@@ -40,13 +42,27 @@ MIN_RING = 3
 MAX_COORDINATE = 1_000_000
 """Pixels. No image is near as wide, and what rasterises an outline needs memory in proportion to it."""
 
-MAX_RUN_BITS = 60
-"""More than any image has pixels; reading a longer number takes time in proportion to its square."""
+# Characters of a mask's counts: from "0" on in the order of their six bits, of which the highest says that
+# another character follows.
+_COUNTS = re.compile("[0-o]*")
+_ENDLESS = re.compile("[P-o]{13}")  # more than 60 bits: no image has as many pixels
+_LONG = re.compile(b"[P-o]+[0-O]")
+_SHORT = bytes(((code - 48) - 2 * (code - 48 & 0x10)) % 256 for code in range(256))
+"""The number of one character, as a signed byte: five bits, of which the highest is the sign."""
+
+
+@lru_cache(maxsize=4096)
+def _long_number(text: bytes) -> int:
+    value = sum((code - 48 & 0x1F) << 5 * place for place, code in enumerate(text))
+    negative = text[-1] - 48 & 0x10
+    return value - (1 << 5 * len(text)) if negative else value
 
 
 def _check_numbers(points: Iterable[Point], what: str) -> None:
     numbers = tuple(chain.from_iterable(points))
-    if not isfinite(sum(numbers)):  # one infinity or nan makes the sum one, and a sum is quick
+    if hypot(*numbers) <= MAX_COORDINATE:  # then each of them is: that is nearly always so, and quick to see
+        return
+    if not isfinite(sum(numbers)):  # one infinity or nan makes the sum one
         raise SchemaError(f"a coordinate of a {what} is not a finite number")
     if max(numbers) > MAX_COORDINATE or min(numbers) < -MAX_COORDINATE:
         raise SchemaError(f"a coordinate of a {what} is beyond {MAX_COORDINATE} px")
@@ -147,28 +163,25 @@ class Mask:
         Raises:
             SchemaError: The string is not such an encoding.
         """
-        runs: list[int] = []
-        value = shift = 0
-        for code in map(ord, self.counts):
-            bits = code - 48
-            if not 0 <= bits < 64:  # noqa: PLR2004 -- six bits
-                raise SchemaError("the counts of a mask hold a character outside COCO's encoding")
-            value |= (bits & 0x1F) << shift
-            shift += 5
-            if bits & 0x20:
-                if shift > MAX_RUN_BITS:
-                    raise SchemaError("a run of a mask is longer than any image")
-                continue
-            if bits & 0x10:
-                value -= 1 << shift
-            if len(runs) > 2:  # noqa: PLR2004 -- the first three runs are not differences
-                value += runs[-2]
-            if value < 0:
-                raise SchemaError("a run of a mask is negative")
-            runs.append(value)
-            value = shift = 0
-        if shift:
+        if not _COUNTS.fullmatch(self.counts):
+            raise SchemaError("the counts of a mask hold a character outside COCO's encoding")
+        if _ENDLESS.search(self.counts):
+            raise SchemaError("a run of a mask is longer than any image")
+        if self.counts[-1:] >= "P":
             raise SchemaError("the counts of a mask end inside a number")
+        text = self.counts.encode()
+        short = memoryview(text.translate(_SHORT)).cast("b")
+        runs: list[int] = []
+        done = 0
+        for number in _LONG.finditer(text):  # seldom: most numbers are of one character
+            runs += short[done : number.start()]
+            runs.append(_long_number(number[0]))
+            done = number.end()
+        runs += short[done:]
+        runs[1::2] = accumulate(runs[1::2])
+        runs[2::2] = accumulate(runs[2::2])
+        if runs and min(runs) < 0:
+            raise SchemaError("a run of a mask is negative")
         return tuple(runs)
 
 
