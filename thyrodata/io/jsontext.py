@@ -1,4 +1,4 @@
-"""JSON from strangers, JSON arrays that were cut when they were stored, and JSON written in bulk."""
+"""JSON from strangers, whole or cut when it was stored, and JSON written in bulk."""
 
 from __future__ import annotations
 
@@ -9,9 +9,17 @@ from typing import Any
 
 import msgspec
 
-from thyrodata.errors import CaseError
+from thyrodata.errors import CaseError, ThyrodataError
 
-__all__ = ["CutArray", "is_cut", "json_bytes", "parse_array", "parse_cut_array", "whole_member"]
+__all__ = [
+    "CutArray",
+    "is_cut",
+    "json_bytes",
+    "parse_array",
+    "parse_cut_array",
+    "parse_verbatim",
+    "whole_member",
+]
 
 json_bytes = msgspec.json.Encoder().encode
 """Return plain values as compact JSON in UTF-8. A float that is no number would become null."""
@@ -45,6 +53,42 @@ def parse_array(text: str, where: str) -> list[Any]:
     if not isinstance(value, list):
         raise _broken("an array was expected", 0, where)
     return value
+
+
+def parse_verbatim(data: bytes, where: str, error: type[ThyrodataError] = CaseError) -> Any:
+    """Return what a JSON text says, each number as the text that it is.
+
+    Args:
+        data: The text, UTF-8 with or without a byte-order mark.
+        where: The file's place, for errors.
+        error: What is raised.
+
+    Returns:
+        An object as a dict, an array as a list, a string or number as str, and True, False or None.
+
+    Raises:
+        CaseError: The text is not JSON, or an object has a member twice; or what ``error`` names.
+    """
+
+    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            raise ValueError("an object has a member twice")
+        return found
+
+    try:
+        text = data.decode("utf-8-sig")
+        return json.loads(text, parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=members)
+    except json.JSONDecodeError as broken:
+        raise error(
+            f"broken JSON: {broken.msg}, line {broken.lineno}",
+            where=where,
+            hint="copy the file again from the release",
+        ) from None
+    except (ValueError, RecursionError) as broken:  # a member twice; not UTF-8; nesting without end
+        raise error(
+            f"broken JSON: {str(broken)[:80]}", where=where, hint="copy the file again from the release"
+        ) from None
 
 
 def is_cut(text: str) -> bool:
