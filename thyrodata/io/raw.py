@@ -66,7 +66,7 @@ class Raw:
         self.reads: dict[str, str] = {}
         """SHA-256 of every file read so far in this process, by path."""
         self.made: dict[tuple[str, Callable[[RawFile], Any]], Any] = {}
-        """What :meth:`RawFile.once` has made of files so far in this process."""
+        """What :meth:`RawFile.once` has made of files so far in this process, and the file's SHA-256."""
 
     def __reduce__(self) -> tuple[object, ...]:
         """Unpickle to the process's own object for this folder."""
@@ -202,8 +202,11 @@ class RawFile:
         """
         key = (self.path, make)
         if key not in self.raw.made:
-            self.raw.made[key] = make(self)
-        made: T = self.raw.made[key]
+            made: T = make(self)
+            self.raw.made[key] = made, self.raw.reads.get(self.path)
+        made, digest = self.raw.made[key]
+        if digest:  # noted at every use, so that what a chunk has read does not depend on the process
+            self.raw.reads[self.path] = digest
         return made
 
     def read(self) -> bytes:
