@@ -22,11 +22,14 @@ from thyrodata.schema.record import Finding, ImageRecord, Nodule
 
 FIXTURES = Path(__file__).parent / "fixtures"
 DATASETS = [
+    "coco",
     "ddti",
     "ddti637",
     "ddti_v2",
     "deeplesion",
+    "masks",
     "stanford_cine",
+    "table",
     "tg3k",
     "thyroidxl",
     "thyus2path",
@@ -34,6 +37,8 @@ DATASETS = [
     "tn5000",
     "tnscui",
     "us_dicom",
+    "voc",
+    "yolo",
 ]
 
 each_dataset = pytest.mark.parametrize("name", DATASETS)
@@ -107,8 +112,6 @@ STATED_BY_NONE = {
     "Acquisition.view_plane",
     "Derived.from_ids",
     "Derived.policy",
-    "Finding.score",
-    "Label.edition",
     "Label.reader",
     "PolygonPart.holes",
 }

@@ -27,6 +27,7 @@ class Verified(Enum):
     RELEASE = "run on the whole release"
     SAMPLE = "run on a part of the release"
     LAYOUT = "layout as published; not run on the release"
+    FORMAT = "a format of users' own data; there is no release"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
