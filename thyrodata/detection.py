@@ -114,7 +114,7 @@ def _detection(name: str, source: Raw) -> Detection | None:
     except RawLayoutError as error:
         if error.where == str(source.root):
             return None
-        problem = f"{error.message} ({error.where})"  # it has the layout, but a file of it is broken
+        problem = f"{error.message} ({error.where}); {error.hint}"  # the layout is there, a file is broken
     except ThyrodataError as error:
         problem = f"{error.message}; {error.hint}"
     return Detection(
