@@ -14,7 +14,22 @@ if TYPE_CHECKING:
 __all__ = ["CONVERTERS", "load_converter", "settings_class"]
 
 CONVERTERS: dict[str, str] = {
+    "coco": "Coco",
     "ddti": "Ddti",
+    "ddti637": "Ddti637",
+    "ddti_v2": "DdtiV2",
+    "deeplesion": "DeepLesion",
+    "masks": "Masks",
+    "stanford_cine": "StanfordCine",
+    "table": "TableReader",
+    "tg3k": "Tg3k",
+    "thyroidxl": "ThyroidXl",
+    "thyus2path": "ThyUs2Path",
+    "tn3k": "Tn3k",
+    "tn5000": "Tn5000",
+    "tnscui": "Tnscui",
+    "voc": "Voc",
+    "yolo": "Yolo",
 }
 """The class of each converter by its name, which is also its module's. Alphabetical."""
 

@@ -1,0 +1,75 @@
+"""How many records state a field, counted in columns."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from thyrodata.io.parquet import stream_batches
+
+__all__ = ["Column", "count_stated"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """Where a field of a record lies: its name, or that of a field in it, and any Parquet column below."""
+
+    name: str
+    """``patient``, ``image.crop``, ``findings.score``."""
+    leaf: str
+    more_than: int = 0
+    """A list states something if it has more elements than this."""
+
+
+def count_stated(path: Path, columns: Mapping[str, Column], places: NDArray[np.int64]) -> Counter[str]:
+    """Count, of some records, those that state each field; those that none states are left out.
+
+    Args:
+        path: The records file.
+        columns: The fields, each under the name that it is counted by.
+        places: 0-based and ascending: which records are meant.
+
+    Raises:
+        DatasetError: The file is missing, damaged or not of this schema.
+    """
+    counts: Counter[str] = Counter()
+    start = 0
+    for batch in stream_batches(path, [column.leaf for column in columns.values()]) if columns else ():
+        first, last = np.searchsorted(places, [start, start + batch.num_rows])
+        here = places[first:last] - start
+        start += batch.num_rows
+        for name, column in columns.items():
+            if n := int(np.count_nonzero(_stated(batch, column)[here])):
+                counts[name] += n
+    return counts
+
+
+def _stated(batch: pa.RecordBatch, column: Column) -> NDArray[np.bool_]:
+    """Return for each record whether it states a field: bool (records,)."""
+    top, _, below = column.name.partition(".")
+    array = batch.column(top)
+    if not below:
+        return _says(array, column.more_than)
+    if not pa.types.is_list(array.type):
+        return _says(array.field(below), column.more_than)
+    offsets = array.offsets.to_numpy()
+    elements = array.values[int(offsets[0]) : int(offsets[-1])]
+    before = np.concatenate([[0], np.cumsum(_says(elements.field(below), column.more_than))])
+    within = offsets - offsets[0]
+    found: NDArray[np.bool_] = before[within[1:]] > before[within[:-1]]
+    return found
+
+
+def _says(array: pa.Array, more_than: int) -> NDArray[np.bool_]:
+    # A tuple of numbers, such as a spacing, is there or null; other lists are empty where nothing is said.
+    if pa.types.is_list(array.type) and not pa.types.is_floating(array.type.value_type):
+        longer: NDArray[np.bool_] = np.diff(array.offsets.to_numpy()) > more_than
+        return longer
+    valid: NDArray[np.bool_] = array.is_valid().to_numpy(zero_copy_only=False)
+    return valid
