@@ -105,6 +105,10 @@ def _listed(node: YamlNode) -> tuple[YamlNode, ...]:
 def _folder(node: YamlNode, what: str) -> str:
     """Return a path inside the source, empty or with a slash at its end."""
     text = node.text(what)
+    if what in _PARTS:
+        text = text.removeprefix(
+            "../"
+        )  # some tools write paths from a folder beside the part, and mean this one
     parts = [part for part in text.split("/") if part not in {"", "."}]
     if text.startswith(("/", "~")) or ".." in parts or "\\" in text or ":" in text:
         node.fail(
