@@ -304,10 +304,10 @@ def test_a_path_from_a_folder_beside_the_part_is_read_as_it_is_meant(folder, rec
     """Some tools write ``../images/train``, and mean the folder beside the file; two steps up are refused."""
     data = tmp_path / "raw" / "data.yaml"
     make(data.parent)
-    data.write_text(DATA.replace("images/", "../images/"))
+    data.write_text(DATA.replace(": images/", ": ../images/"))
     assert data.read_text() != DATA
     result = convert(Yolo(), data.parent, tmp_path / "out")
     assert [record.image_id for record in result.records] == [r.image_id for r in records.values()]
-    data.write_text(DATA.replace("images/", "../../images/"))
+    data.write_text(DATA.replace(": images/", ": ../../images/"))
     with pytest.raises(RawLayoutError, match="does not stay"):
         convert(Yolo(), data.parent, tmp_path / "out2")
