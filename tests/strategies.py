@@ -233,6 +233,7 @@ def findings(
         geometries=draw(tuples_of(geometries(size), min_size=1, max_size=5, unique_by=type)),
         labels=draw(tuples_of(labels())),
         score=draw(maybe(st.floats(0, 1))),
+        crowd=draw(st.booleans()),
         nodule_id=draw(st.sampled_from([None, *nodule_ids])),
         origin=origin,
         source_fields=draw(tuples_of(source_fields)),

@@ -52,6 +52,7 @@ def test_the_commands_are_those_of_the_readme():
         "verify",
         "split make",
         "split audit",
+        "export",
         "demo",
     }
 
@@ -245,7 +246,7 @@ def test_split_make_writes_what_it_says(command, copied):
 
 def test_split_audit(run):
     text, said = run("split", "audit", "ddti")
-    assert text == "split default: no group and no byte-identical image crosses parts\n"
+    assert text == "split default: no group, no byte-identical image and no frame crosses parts\n"
     assert said == {"default": []}
 
 

@@ -20,13 +20,15 @@ from pycocotools.coco import COCO
 from tests import strategies as some
 from tests.fixtures.ddti import make as quirks
 from tests.toy import finding, graded, make_dataset, record
+from thyrodata import export
 from thyrodata.conversion import convert
 from thyrodata.dataset import Dataset
-from thyrodata.exports.coco import export_coco
+from thyrodata.errors import OutputError
+from thyrodata.exports.coco import CocoSettings, CocoTarget, write_coco
 from thyrodata.exports.view import exported_readers, view
 from thyrodata.partition import SplitPlan, add_split
 from thyrodata.schema.geometry import Box, Calipers, Line, Mask, Polygon, PolygonPart
-from thyrodata.schema.record import Derived, Label, Read, Reading
+from thyrodata.schema.record import Derived, Label, OfficialSplit, Read, Reading
 from thyrodata.schema.vocab import Coverage, DeepLesionSite, Malignancy, Structure
 
 # pycocotools' own decoder hands numpy an array in the way of numpy 1.
@@ -65,7 +67,9 @@ def load(file):
 def exported(dataset, folder, part_of=None, reader=None):
     """The COCO of each part, and what was left out; without parts, all images are in one."""
     parts = part_of or {found.image_id: "all" for found in dataset.records()}
-    ledger = export_coco(view(dataset, parts, reader), folder, {"description": "toy"})
+    shown = view(dataset, parts, reader)
+    write_coco([CocoTarget(view=shown, folder=folder, info={"description": "toy"})])
+    ledger = shown.ledger
     assert {path.name for path in folder.iterdir()} == {f"instances_{part}.json" for part in parts.values()}
     assert ledger.given["images"] == ledger.written["images"] + lost(ledger, "images")
     assert ledger.given["findings"] == ledger.written["findings"] + lost(ledger, "findings")
@@ -205,6 +209,40 @@ def numbers(cocos):
     return found
 
 
+@pytest.mark.parametrize(
+    ("names", "finding_ids", "numbers"),
+    [
+        (["7", "3"], [["90", "12"], ["11"]], ([7, 3], [90, 12, 11])),
+        (["7", "x"], [["90", "12"], ["11"]], ([1, 2], [90, 12, 11])),
+        (["7", "3"], [["1", "2"], ["1"]], ([7, 3], [1, 2, 3])),
+        (["7", "03"], [["1"], ["2", "-3"]], ([1, 2], [1, 2, 3])),
+        (["7", "0"], [["1"], ["0"]], ([1, 2], [1, 2])),
+        (["7", "٣"], [["1"], ["1e3"]], ([1, 2], [1, 2])),
+        (["7", "9" * 5000], [["5"], []], ([1, 2], [5])),
+    ],
+    ids=["both", "a name", "twice", "leading zero", "zero", "other digits", "without measure"],
+)
+def test_numbers_of_a_dataset_that_has_its_own_are_kept(names, finding_ids, numbers, tmp_path):
+    """Only where all of them are distinct whole numbers above zero: else they are places in the dataset."""
+    complete = (Reading(coverage=Coverage.COMPLETE),)
+    records = [
+        record(name, *(finding(number, SQUARE) for number in own), readings=complete)
+        for name, own in zip(names, finding_ids, strict=True)
+    ]
+    parts, _ = exported(make_dataset(tmp_path / "d", records), tmp_path / "o")
+    assert (list(parts["all"].imgs), list(parts["all"].anns)) == numbers
+    assert [a["image_id"] for a in parts["all"].anns.values()] == [
+        numbers[0][i] for i, own in enumerate(finding_ids) for _ in own
+    ]
+
+
+def test_a_number_is_of_the_whole_dataset(tmp_path):
+    """Whether numbers are distinct is a question to all images, and annotations are counted through all."""
+    records = [record(name, finding("5", SQUARE)) for name in ("7", "3")]
+    parts, _ = exported(make_dataset(tmp_path / "d", records), tmp_path / "o", {"toy/3": "train"})
+    assert (list(parts["train"].imgs), list(parts["train"].anns)) == ([3], [2])
+
+
 # ---------------------------------------------------------------- geometry
 
 
@@ -332,6 +370,43 @@ STROKE = Line(points=((1, 1), (9, 9)))
 def test_the_most_exact_drawing_of_a_finding_is_written(geometries, chosen, tmp_path):
     annotation, _ = only(one(tmp_path, *geometries), tmp_path / "o")
     assert annotation["geometry"] == chosen
+
+
+# ---------------------------------------------------------------- the export
+
+
+def test_an_export_has_images_beside_its_annotations(tmp_path):
+    """What the dataset's own COCO says, but for file names, which are relative to ``images``."""
+    records = [
+        replace(
+            record(name, finding("1", SQUARE), image=name.encode()),
+            official_splits=(OfficialSplit(part="x"),),
+        )
+        for name in ("a", "b/c")
+    ]
+    dataset = make_dataset(
+        tmp_path / "d", records, {f"images/{name}.jpg": name.encode() for name in ("a", "b/c")}
+    )
+    export("coco", dataset, tmp_path / "o", split="official")
+    ours = json.loads((dataset.path / "annotations" / "official" / "instances_x.json").read_bytes())
+    theirs = json.loads((tmp_path / "o" / "annotations" / "instances_x.json").read_bytes())
+    for image in ours["images"]:
+        image["file_name"] = image["file_name"].removeprefix("images/")
+        assert (tmp_path / "o" / "images" / image["file_name"]).read_bytes() == image["image_id"][4:].encode()
+    assert {key: theirs[key] for key in ("images", "annotations", "categories")} == {
+        key: ours[key] for key in ("images", "annotations", "categories")
+    }
+
+
+def test_pixels_of_a_polygon_with_a_hole_are_named_as_a_change(tmp_path):
+    part = PolygonPart(exterior=ring(1, 1, 11, 11), holes=(ring(3, 4, 8, 9),))
+    found = record("a", finding("1", Polygon(parts=(part,))), finding("2", POLYGON))
+    dataset = make_dataset(tmp_path / "d", [replace(found, official_splits=(OfficialSplit(part="x"),))])
+    labels = CocoSettings(labels_only=True)
+    with pytest.raises(OutputError, match="polygon-to-mask: 1 finding changed"):
+        export("coco", dataset, tmp_path / "o", split="official", settings=labels)
+    export("coco", dataset, tmp_path / "o", split="official", settings=labels, accept=["polygon-to-mask"])
+    assert {path.name for path in (tmp_path / "o").iterdir()} == {"annotations", "thyrodata-export.json"}
 
 
 # ---------------------------------------------------------------- what is left out
@@ -567,7 +642,8 @@ def written(coco):
     for annotation in coco.anns.values():
         check_annotation(annotation, coco)
         image = coco.imgs[annotation["image_id"]]
-        found[image["image_id"]].add((annotation["finding_id"], annotation["geometry"]))
+        crowd = annotation["iscrowd"] == 1
+        found[image["image_id"]].add((annotation["finding_id"], annotation["geometry"], crowd))
     return found
 
 
@@ -576,7 +652,7 @@ def expected(images, reader):
     for image in images:
         own = [f for f in image.findings if f.structure is not Structure.MARKER and who(f) == reader]
         said = covered(image, reader)
-        shown = {(f.finding_id, best(f)) for f in own if best(f)}
+        shown = {(f.finding_id, best(f), f.crowd) for f in own if best(f)}
         if said - {Coverage.NONE} and (shown or (Coverage.COMPLETE in said and not own)):
             found[image.image_id] = shown
     return found
@@ -597,7 +673,7 @@ def best(drawn):
 
 
 def check_annotation(annotation, coco):
-    assert annotation["iscrowd"] == 0
+    assert annotation["iscrowd"] in {0, 1}
     if annotation["geometry"] == "box":
         assert annotation["area"] == annotation["bbox"][2] * annotation["bbox"][3]
     else:

@@ -234,9 +234,10 @@ def test_the_area_of_the_pixels_says_no_more_either(folder):
     assert "area" not in fields(by_id(records_of(folder)["11"], 101))
 
 
-def test_a_crowd_is_kept_and_remarked(records):
-    assert codes(records["15"]) == ["crowd"]
-    assert fields(by_id(records["15"], 108))["iscrowd"] == "1"
+def test_a_crowd_is_kept_as_one(records):
+    assert by_id(records["15"], 108).crowd
+    crowds = [f.finding_id for record in records.values() for f in record.findings if f.crowd]
+    assert crowds == ["108"]
 
 
 # ---------------------------------------------------------------- what is refused, and where
@@ -439,7 +440,7 @@ def test_a_crowd_of_a_nodule_keeps_the_nodule(folder):
     edit(folder, lambda root: root["annotations"][6].update(nodule_id="n", reader="B"))
     record = records_of(folder)["15"]
     assert record.nodules == (Nodule(nodule_id="n"),)
-    assert codes(record) == ["crowd"]
+    assert record.findings[0].crowd
     assert record.readings == (Reading(reader="B"),)
 
 

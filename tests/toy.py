@@ -9,7 +9,7 @@ from typing import Any
 
 from thyrodata.dataset import MANIFEST, RECORDS_FILE, Dataset, seal, write_manifest
 from thyrodata.io.parquet import batch_of, stream_as, write_records
-from thyrodata.partition import write_official
+from thyrodata.partition import write_splits
 from thyrodata.schema.geometry import Geometry
 from thyrodata.schema.manifest import SCHEMA_VERSION, Manifest
 from thyrodata.schema.record import Finding, ImageRecord, ImageRef, Label, Reading
@@ -41,7 +41,7 @@ def make_dataset(
     )
     write_manifest(folder, manifest)
     assert (folder / MANIFEST).exists()
-    write_official(Dataset(folder), survey, folder)
+    write_splits(Dataset(folder), survey, folder, None)
     seal(folder, {})
     return Dataset(folder)
 

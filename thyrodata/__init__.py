@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from thyrodata.dataset import Dataset
     from thyrodata.detection import Detection, detect
     from thyrodata.errors import ThyrodataError
+    from thyrodata.exports.run import Exported, export
     from thyrodata.partition import SplitPlan, add_split, audit_dataset
     from thyrodata.reports.show import show
     from thyrodata.schema.record import ImageRecord
@@ -28,6 +29,7 @@ __all__ = [
     "Conversion",
     "Dataset",
     "Detection",
+    "Exported",
     "ImageRecord",
     "SplitPlan",
     "ThyrodataError",
@@ -36,6 +38,7 @@ __all__ = [
     "audit_dataset",
     "convert",
     "detect",
+    "export",
     "open",
     "show",
 ]
@@ -46,6 +49,7 @@ _HOMES = {
     "Conversion": "conversion",
     "Dataset": "dataset",
     "Detection": "detection",
+    "Exported": "exports.run",
     "ImageRecord": "schema.record",
     "SplitPlan": "partition",
     "ThyrodataError": "errors",
@@ -53,6 +57,7 @@ _HOMES = {
     "audit_dataset": "partition",
     "convert": "conversion",
     "detect": "detection",
+    "export": "exports.run",
     "show": "reports.show",
 }
 

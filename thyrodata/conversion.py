@@ -23,7 +23,7 @@ from thyrodata.io.parquet import read_chunk, stream_as, write_records
 from thyrodata.io.png import PngEncoder
 from thyrodata.io.raw import Raw
 from thyrodata.io.workspace import Workspace, check_apart, opened_workspace
-from thyrodata.partition import SplitPlan, check_kind, parse_kind, write_official, write_split
+from thyrodata.partition import SplitPlan, check_kind, parse_kind, write_splits
 from thyrodata.reports.card import dataset_card
 from thyrodata.schema.manifest import SCHEMA_VERSION, Manifest, Setting, Skip, Source, Version
 from thyrodata.schema.plain import from_plain, to_plain
@@ -269,8 +269,7 @@ class _Job:
         survey = Survey(stream_as(folder / RECORDS_FILE, Glance))
         write_manifest(folder, self._manifest(run, survey))
         dataset = Dataset(folder)
-        write_official(dataset, survey, folder)
-        write_split(dataset, survey, folder, self._split)
+        write_splits(dataset, survey, folder, self._split)
         write_file(folder / "README.md", dataset_card(dataset).encode())
         dataset.note(f"convert {self._converter.name}")
         seal(folder, {m.path: m.sha256 for m in survey.members if m.path and m.sha256})

@@ -12,8 +12,9 @@ from urllib.parse import quote
 
 from thyrodata.dataset import Dataset
 from thyrodata.errors import SplitError, UsageError
-from thyrodata.exports.coco import export_coco
-from thyrodata.exports.view import LossLedger, exported_readers, view
+from thyrodata.exports.coco import CocoTarget, write_coco
+from thyrodata.exports.ledger import LossLedger
+from thyrodata.exports.view import exported_readers, view
 from thyrodata.io.files import read_text, write_file
 from thyrodata.io.hashes import SUMS, read_sums
 from thyrodata.schema.coco import CocoInfo
@@ -38,8 +39,10 @@ __all__ = [
     "add_split",
     "audit_dataset",
     "check_kind",
-    "write_official",
+    "parse_kind",
+    "parse_ratios",
     "write_split",
+    "write_splits",
 ]
 
 
@@ -164,6 +167,7 @@ def _items(members: Iterable[Member], scheme: str | None) -> list[SplitItem]:
             image_id=member.image_id,
             group_id=member.group_id,
             sha256=member.sha256,
+            frame_key=member.frame_key,
             grade=max(
                 (term.grade for term in member.grades if term.scheme == scheme and term.grade is not None),
                 default=None,
@@ -204,45 +208,71 @@ def write_split(dataset: Dataset, survey: Survey, folder: Path, plan: SplitPlan)
         OutputError: A file could not be written.
     """
     planned = plan_split(survey, plan)
-    rows = planned.split.assignments
-    made = replace(planned, ledgers=_write_parts(dataset, folder, plan.name, rows))
-    _write_json(folder / "splits" / f"{plan.name}.json", made.to_json())
-    return made
+    ledgers = _write_parts(dataset, folder, {plan.name: planned.split.assignments})
+    return _describe(folder, planned, ledgers[plan.name])
 
 
-def write_official(dataset: Dataset, survey: Survey, folder: Path) -> tuple[str, ...]:
-    """Write the splits that the source publishes, as it publishes them, and return their names.
+def write_splits(dataset: Dataset, survey: Survey, folder: Path, plan: SplitPlan | None) -> None:
+    """Write the splits that the source publishes, as it publishes them, and one that is made, if any.
 
     Raises:
+        SplitError: The split cannot be made as asked.
+        UsageError: The plan contradicts itself.
         OutputError: A file could not be written.
     """
+    published = _published(survey)
+    planned = plan_split(survey, plan) if plan else None
+    made = {planned.split.name: planned.split.assignments} if planned else {}
+    ledgers = _write_parts(dataset, folder, {**published, **made})
+    for name in published:
+        left_out = _left_out(ledgers[name])
+        said = {"name": name, "made": "as the source publishes it", "left_out_of_coco": left_out}
+        _write_json(folder / "splits" / f"{name}.json", said)
+    if planned:
+        _describe(folder, planned, ledgers[planned.split.name])
+
+
+def _published(survey: Survey) -> dict[str, tuple[Assignment, ...]]:
+    """Return the splits that the source publishes, by the names that they have in a dataset."""
     published: dict[str, list[Assignment]] = {}
     for member in survey.members:
         for official in member.official_splits:
             name = f"official-{official.name}" if official.name else "official"
             row = Assignment(image_id=member.image_id, group_id=member.group_id, part=official.part)
             published.setdefault(name, []).append(row)
-    for name, rows in sorted(published.items()):
-        ledgers = _write_parts(dataset, folder, name, rows)
-        said = {"name": name, "made": "as the source publishes it", "left_out_of_coco": _left_out(ledgers)}
-        _write_json(folder / "splits" / f"{name}.json", said)
-    return tuple(sorted(published))
+    return {name: tuple(rows) for name, rows in sorted(published.items())}
+
+
+def _describe(folder: Path, planned: MadeSplit, ledgers: Mapping[str, LossLedger]) -> MadeSplit:
+    """Write how a split was made, and return it with what its COCO files leave out."""
+    made = replace(planned, ledgers=ledgers)
+    _write_json(folder / "splits" / f"{made.split.name}.json", made.to_json())
+    return made
 
 
 def _write_parts(
-    dataset: Dataset, folder: Path, name: str, rows: Iterable[Assignment]
-) -> dict[str, LossLedger]:
-    """Write a split's CSV file and the COCO files of its parts; return what those leave out, by reader."""
-    rows = tuple(rows)
-    (folder / "splits").mkdir(parents=True, exist_ok=True)
-    write_file(folder / "splits" / f"{name}.csv", format_csv(rows).encode())
-    part_of = {row.image_id: row.part for row in rows if row.part != EXCLUDED}
+    dataset: Dataset, folder: Path, splits: Mapping[str, Iterable[Assignment]]
+) -> dict[str, dict[str, LossLedger]]:
+    """Write the CSV file of each split and the COCO files of its parts, these in one pass over the records.
+
+    Returns:
+        What the COCO files leave out, by split and reader.
+    """
+    if splits:
+        (folder / "splits").mkdir(parents=True, exist_ok=True)
     readers = exported_readers(dataset)
-    ledgers = {}
-    for reader in readers:
-        below = folder / "annotations" / name / (_folder_name(reader) if len(readers) > 1 else "")
-        info: CocoInfo = {"description": f"{dataset.manifest.name}, split {name}", "reader": reader}
-        ledgers[reader] = export_coco(view(dataset, part_of, reader), below, info)
+    ledgers: dict[str, dict[str, LossLedger]] = {}
+    targets = []
+    for name, rows in splits.items():
+        write_file(folder / "splits" / f"{name}.csv", format_csv(rows).encode())
+        part_of = {row.image_id: row.part for row in rows if row.part != EXCLUDED}
+        for reader in readers:
+            shown = view(dataset, part_of, reader)
+            ledgers.setdefault(name, {})[reader] = shown.ledger
+            below = folder / "annotations" / name / (_folder_name(reader) if len(readers) > 1 else "")
+            info: CocoInfo = {"description": f"{dataset.manifest.name}, split {name}", "reader": reader}
+            targets.append(CocoTarget(view=shown, folder=below, info=info))
+    write_coco(targets)
     return ledgers
 
 
@@ -252,12 +282,7 @@ def _folder_name(reader: str) -> str:
 
 
 def _left_out(ledgers: Mapping[str, LossLedger]) -> dict[str, Any]:
-    return {
-        reader: [
-            {"what": what, "reason": reason, "n": n} for (what, reason), n in sorted(ledger.lost.items())
-        ]
-        for reader, ledger in ledgers.items()
-    }
+    return {reader: ledger.to_json()["lost"] for reader, ledger in ledgers.items()}
 
 
 def _write_json(path: Path, value: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from thyrodata import __version__
-from thyrodata.cli import catalog, data, make, splits
+from thyrodata.cli import catalog, data, exports, make, splits
 from thyrodata.errors import InterruptedRunError, ThyrodataError, UsageError
 
 __all__ = ["app", "main"]
@@ -38,6 +38,7 @@ app.command("info")(data.info)
 app.command("show")(data.show)
 app.command("verify")(data.verify)
 app.add_typer(splits.app, name="split")
+app.command("export", context_settings=OWN_OPTIONS)(exports.export)
 app.command("demo")(make.demo)
 
 

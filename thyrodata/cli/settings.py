@@ -48,7 +48,7 @@ def parse_settings(name: str, settings: type[Any] | None, args: Sequence[str]) -
             parser.add_argument(
                 _option(field), dest=field.name, type=_value(kind), action=action, default=None
             )
-    given, rest = parser.parse_known_args(args)
+    given, rest = parser.parse_known_args(_joined(args))
     if rest:
         parser.error(f"there is no option or argument {rest[0]}")
     return settings(
@@ -58,6 +58,23 @@ def parse_settings(name: str, settings: type[Any] | None, args: Sequence[str]) -
             if value is not None
         }
     )
+
+
+def _joined(args: Sequence[str]) -> list[str]:
+    """Write ``--window -175,275`` as ``--window=-175,275``: argparse takes the value for an option."""
+    joined: list[str] = []
+    for arg in args:
+        if (
+            joined
+            and joined[-1].startswith("--")
+            and "=" not in joined[-1]
+            and arg[:1] == "-"
+            and arg[1:2].isdigit()
+        ):
+            joined[-1] += "=" + arg
+        else:
+            joined.append(arg)
+    return joined
 
 
 def describe_settings(settings: type[Any]) -> list[tuple[str, str]]:

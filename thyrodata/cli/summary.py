@@ -12,17 +12,20 @@ if TYPE_CHECKING:
     from thyrodata.conversion import Conversion
     from thyrodata.dataset import Dataset
     from thyrodata.demo import Demo
+    from thyrodata.exports.run import Exported
     from thyrodata.schema.manifest import Manifest
     from thyrodata.splits import Leak
 
 __all__ = [
     "conversion_json",
     "dataset_json",
+    "exported_json",
     "leak_lines",
     "leaks_json",
     "print_conversion",
     "print_dataset",
     "print_demo",
+    "print_exported",
     "print_split",
 ]
 
@@ -61,6 +64,8 @@ def _things(manifest: Manifest) -> Iterator[tuple[str, str]]:
     yield from ((f"groups: {c.value}s", str(c.n)) for c in manifest.counts if c.what == "groups")
     yield many("images", "images")
     yield many("  with an outline", "outlined-images")
+    if manifest.count("annotations-only"):
+        yield many("  without an image file: annotations only", "annotations-only")
     if manifest.count("coverage", "none"):
         yield many("  with none, which does not make them negatives", "coverage", "none")
     if manifest.count("coverage", "partial"):
@@ -89,7 +94,8 @@ def print_split(report: dict[str, Any]) -> None:
     whole, parts = report["balance"]["whole"], report["balance"]["parts"]
     grades = list(whole["share_at_least"])
     shares = [f"≥ {grade}" for grade in grades]
-    header = ("part", "images", f"{kinds}s", "graded", *shares)
+    grouped = "groups" if kinds == "image" else f"{kinds}s"  # a group may hold several images all the same
+    header = ("part", "images", grouped, "graded", *shares)
     rows = [
         (
             name,
@@ -173,4 +179,27 @@ def leak_lines(found: Mapping[str, Sequence[Leak]]) -> Iterator[str]:
     for name, leaks in found.items():
         yield from (f"split {name}: {leak.code}: {leak.message}" for leak in leaks)
         if not leaks:
-            yield f"split {name}: no group and no byte-identical image crosses parts"
+            yield f"split {name}: no group, no byte-identical image and no frame crosses parts"
+
+
+def exported_json(made: Exported) -> dict[str, Any]:
+    """Return what :func:`print_exported` prints, as plain values."""
+    said = {"format": made.format, "out": str(made.out), "files": made.files, "bytes": made.bytes}
+    return said | {"dry_run": made.dry_run, "refused": [*made.refused], **made.ledger.to_json()}
+
+
+def print_exported(made: Exported) -> None:
+    """Print what an export wrote, or would write, and what it lost and changed."""
+    said = made.ledger.to_json()
+    written = f"{said['written']['images']} images with {said['written']['findings']} findings"
+    lines(
+        [f"{'would write' if made.dry_run else 'wrote'} {written} to {made.out}: {made.bytes / 1e6:.1f} MB"]
+    )
+    losses = [(done, entry) for done in ("lost", "changed") for entry in said[done]]
+    if losses:
+        rows = [(e["name"], done, e["what"], str(e["n"]), e["reason"]) for done, e in losses]
+        table(("name", "", "what", "n", "why"), rows)
+    if said["fields"]:
+        stated = ", ".join(f"{name} {n}" for name, n in said["fields"].items())
+        lines([f"note: fields that {made.format} has no place for, and images that state them: {stated}"])
+    lines(f"refused unless it is accepted: --accept {name}" for name in made.refused)

@@ -115,15 +115,13 @@ def _finding(
     if not said.own_area(geometries[0], height, width):
         extra.take("area", lambda area: area)
     (structure, labels), remarks = _meaning(extra, said, meaning)
-    if said.is_crowd:
-        text = f"annotation {said.id} outlines a group of things (iscrowd 1), not one"
-        remarks = (*remarks, Remark(code="crowd", text=text))
     finding = Finding(
         finding_id=str(said.id),
         structure=structure,
         geometries=geometries,
         labels=labels,
         score=extra.take("score", score),
+        crowd=said.is_crowd,
         nodule_id=extra.take("nodule_id", plain_text),
         origin=Read(reader=extra.take("reader", plain_text)),
         source_fields=(*_of_category(said, (structure, labels)), *extra.fields()),
@@ -152,8 +150,6 @@ def _of_category(said: CocoAnnotation, meaning: Category) -> Iterator[SourceFiel
         yield SourceField(name="category", text=said.category.name)
     for key, value in said.category.extra.items():
         yield SourceField(name=f"category/{key}", text=json_text(value))
-    if said.is_crowd:
-        yield SourceField(name="iscrowd", text="1")
 
 
 def _file_name(said: CocoImage, image: RawImage) -> Iterator[SourceField]:

@@ -91,17 +91,17 @@ class ImageRows:
 
     def findings(self, structure: Structure) -> tuple[Finding, ...]:
         """Return a finding for each row that has a box, numbered from 1."""
-        boxed = [index for index, box in enumerate(self._boxes) if box]
+        boxed = [(index, box) for index, box in enumerate(self._boxes) if box]
         return tuple(
             Finding(
                 finding_id=str(number),
                 structure=structure,
-                geometries=(self._boxes[index],),
+                geometries=(box,),
                 labels=self._labels(Scope.FINDING, self._rows[index : index + 1]),
                 nodule_id=self._nodules[index],
                 source_fields=tuple(self._notes[index]),
             )
-            for number, index in enumerate(boxed, 1)
+            for number, (index, box) in enumerate(boxed, 1)
         )
 
     def nodules(self) -> tuple[Nodule, ...]:
@@ -152,7 +152,9 @@ class ImageRows:
 
     def _keep_labels_of_nothing(self) -> None:
         for label in self._columns.labels:
-            owners = {Scope.FINDING: self._boxes, Scope.NODULE: self._nodules}.get(label.scope)
+            owners: Sequence[object] = ()
+            if label.scope in {Scope.FINDING, Scope.NODULE}:
+                owners = self._boxes if label.scope is Scope.FINDING else self._nodules
             for index, row in enumerate(self._rows):
                 text = row[label.column.name]
                 if owners and owners[index] is None and text.strip():
@@ -170,7 +172,9 @@ class ImageRows:
     def _agreed(self, column: Column[T] | None, rows: Sequence[Row] | None = None) -> T | None:
         """Return what the rows state in a column, or those of them that state anything."""
         found: T | None = None
-        for row in (rows or self._rows) if column else ():
+        if column is None:
+            return None
+        for row in rows or self._rows:
             value = self._stated(column, row)
             if found is not None and value is not None and value != found:
                 raise CaseError(

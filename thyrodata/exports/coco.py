@@ -1,70 +1,226 @@
 """COCO annotation files, one per part of a split.
 
-``iscrowd`` is 0 throughout: a finding is one thing, however its area is encoded. A mask stays run-length
-encoded and a polygon a polygon, of as many parts as it has; a polygon with holes, which COCO cannot write,
-becomes the run-length encoding of its area. Areas are those of the decoded masks. Beside COCO's own keys
-stand what is known of the image and of the finding, under the names of the record.
+An image's number is its place in the dataset, and annotations are numbered through the whole dataset, so that
+both are the same in every split. Where the names of all images (their ids without the namespace) are distinct
+whole numbers above zero, those are the numbers, and likewise for findings where the ids of all of them are: a
+dataset that was read from COCO keeps its own.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from functools import cache
-from itertools import chain
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from pycocotools import mask as coco_mask
-
-from thyrodata.exports.view import LossLedger, View, ViewedFinding, ViewedImage
+from thyrodata.dataset import RECORDS_FILE, Dataset
+from thyrodata.exports.cocoentries import annotation_entries, image_entry
+from thyrodata.exports.folder import FileNames, Folder, file_name
+from thyrodata.exports.ledger import LossLedger
+from thyrodata.exports.view import View, ViewedImage
+from thyrodata.exports.windows import PictureSettings
 from thyrodata.io.files import replacing, writing
 from thyrodata.io.jsontext import json_bytes
-from thyrodata.schema.coco import CocoAnnotation, CocoCategory, CocoImage, CocoInfo, CocoRle
-from thyrodata.schema.geometry import Box, Mask, Polygon, Ring
-from thyrodata.schema.plain import to_plain, union_tag
-from thyrodata.schema.record import Label, Read
+from thyrodata.io.parquet import stream_as
+from thyrodata.schema.coco import CocoCategory, CocoInfo
+from thyrodata.schema.record import ImageRecord
 
-__all__ = ["export_coco"]
+__all__ = ["CocoSettings", "CocoTarget", "export_coco", "numbered", "write_coco"]
 
 
-def export_coco(view: View, folder: Path, info: CocoInfo) -> LossLedger:
-    """Write ``instances_<part>.json`` for every part of a view, one image in memory at a time.
+HOLDS = frozenset(
+    {
+        "case_labels",
+        "findings.labels",
+        "findings.nodule_id",
+        "findings.score",
+        "group_id",
+        "image_labels",
+    }
+)
+"""The fields of a record that are written beside COCO's own keys."""
 
-    Image ids are the images' places in the dataset and annotation ids run over the whole dataset, so both
-    are unique across parts; category ids are the same in every part. ``file_name`` is relative to the
-    dataset's folder.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CocoSettings(PictureSettings):
+    """How COCO is written. The settings are those of the images."""
+
+
+def export_coco(view: View, out: Folder, settings: CocoSettings) -> LossLedger:
+    """Write ``annotations/instances_<part>.json`` and ``images/``, to which ``file_name`` is relative."""
+    shown = replace(view, images=not settings.labels_only, window=settings.pixel_choice(), holds=HOLDS)
+    info: CocoInfo = {"description": view.dataset.manifest.name, "reader": view.reader}
+    names = FileNames(view.ledger)
+
+    def name(image: ViewedImage) -> str:
+        stem, suffix = file_name(image)
+        found = names.take(stem, suffix) + suffix
+        if not settings.labels_only:
+            out.image(image, f"images/{found}")
+        return found
+
+    write_coco([CocoTarget(view=shown, folder=out.path / "annotations", info=info)], name)
+    for part in view.parts:
+        out.count(f"annotations/instances_{part}.json")
+    return view.ledger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CocoTarget:
+    """A view, and the folder of its files."""
+
+    view: View
+    folder: Path
+    info: CocoInfo
+
+
+def path_in_dataset(image: ViewedImage) -> str:
+    """Return an image's path relative to the dataset's folder, or its id where there is no file."""
+    return image.record.image.path or image.record.image_id
+
+
+def write_coco(targets: Sequence[CocoTarget], name: Callable[[ViewedImage], str] = path_in_dataset) -> None:
+    """Write ``instances_<part>.json`` for every part of each view, in one pass over their common dataset.
+
+    One image is in memory at a time. Category ids are the same in every part. What is left out and why is in
+    the ledgers of the views.
 
     Args:
-        view: What to write.
-        folder: Where to; it is made if need be.
-        info: COCO's ``info``.
-
-    Returns:
-        What was left out and why.
+        targets: Views of one dataset.
+        name: Gives the ``file_name`` of an image.
 
     Raises:
         OutputError: A file could not be written.
+        DatasetError: The records are damaged, or do not fit the manifest.
     """
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    ids = {name: number for number, name in enumerate(view.categories, 1)}
-    categories: list[CocoCategory] = [{"id": number, "name": name} for name, number in ids.items()]
-    annotation_id = 0
+    if not targets:
+        return
+    dataset = targets[0].view.dataset
+    images_numbered, findings_numbered = numbered(dataset)
     with ExitStack() as stack:
-        files = {
-            part: stack.enter_context(_part_file(folder / f"instances_{part}.json", info, categories))
-            for part in sorted(set(view.part_of.values()))
-        }
-        for image in view:
-            file = files[image.part]
-            file.add("images", _image(image))
-            for annotation in _annotations(image, ids, annotation_id + 1):
-                annotation_id = annotation["id"]
-                file.add("annotations", annotation)
-    return view.ledger
+        readers = [
+            _Reader([target for target in targets if target.view.reader == reader], name, stack)
+            for reader in dict.fromkeys(target.view.reader for target in targets)
+        ]
+        for place, record in enumerate(dataset.records(), 1):
+            number = int(_name(record.image_id)) if images_numbered else place
+            for reader in readers:
+                reader.write(record, place, number, findings_numbered=findings_numbered)
+    for reader in readers:
+        reader.count_fields()
+
+
+class _Reader:
+    """The files of one reader, into which the same entries go."""
+
+    def __init__(
+        self, targets: Sequence[CocoTarget], name: Callable[[ViewedImage], str], stack: ExitStack
+    ) -> None:
+        view = replace(targets[0].view, crowds=True)
+        self._name = name
+        self._categories = {category: number for number, category in enumerate(view.categories, 1)}
+        self._targets = [
+            (replace(target.view, crowds=True), _open_parts(target, stack)) for target in targets
+        ]
+        self._places: list[array[int]] = [array("q") for _ in targets]
+        self._others = replace(view, ledger=LossLedger(), images=False)
+        """Shows images that are in no part of any target: their annotations count too."""
+        self._annotations = 0
+        for target in targets:
+            target.view.ledger.clear()
+
+    def write(self, record: ImageRecord, place: int, number: int, *, findings_numbered: bool) -> None:
+        """Write an image to the part that it has in each target."""
+        entries: _Entries | None = None
+        member = False
+        for (view, files), places in zip(self._targets, self._places, strict=True):
+            part = view.part_of.get(record.image_id)
+            if part is None:
+                continue
+            member = True
+            shown = view.show(record, number, part)
+            if shown is None:
+                continue
+            entries = entries or self._entries(shown, findings_numbered=findings_numbered)
+            files[part].add(entries)
+            places.append(place - 1)
+            if entries.rasterised:
+                view.ledger.change("findings", "polygon-to-mask", entries.rasterised)
+        if not member:
+            shown = self._others.show(record, number, "")
+            self._annotations += len(shown.findings) if shown else 0
+
+    def _entries(self, image: ViewedImage, *, findings_numbered: bool) -> _Entries:
+        entry = image_entry(image)
+        entry["file_name"] = self._name(image)
+        annotations = list(annotation_entries(image, self._categories, self._annotations + 1))
+        self._annotations += len(annotations)
+        rasterised = 0
+        for annotation in annotations:
+            if findings_numbered:
+                annotation["id"] = int(annotation["finding_id"])
+            rasterised += annotation["geometry"] == "polygon" and isinstance(annotation["segmentation"], dict)
+        return _Entries(
+            image=json_bytes(entry), annotations=[*map(json_bytes, annotations)], rasterised=rasterised
+        )
+
+    def count_fields(self) -> None:
+        """Account for what the format has no place for."""
+        for (view, _), places in zip(self._targets, self._places, strict=True):
+            view.count_fields(places)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entries:
+    """The entries of an image as JSON."""
+
+    image: bytes
+    annotations: list[bytes]
+    rasterised: int
+    """Polygons that are written as masks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _NamedFinding:
+    finding_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _NamedImage:
+    image_id: str
+    findings: tuple[_NamedFinding, ...]
+
+
+def numbered(dataset: Dataset) -> tuple[bool, bool]:
+    """Return whether all images, and all findings, of a dataset are named by distinct whole numbers."""
+    images: set[str] | None = set()
+    findings: set[str] | None = set()
+    for record in stream_as(dataset.path / RECORDS_FILE, _NamedImage):
+        images = _numbers(images, [_name(record.image_id)])
+        findings = _numbers(findings, [finding.finding_id for finding in record.findings])
+        if images is None and findings is None:
+            break
+    return bool(images), bool(findings)
+
+
+def _numbers(seen: set[str] | None, names: Sequence[str]) -> set[str] | None:
+    """Add names to those seen; ``None`` once one is no whole number above zero, or comes again."""
+    if seen is None or not all(_NUMBER.fullmatch(name) for name in names):
+        return None
+    before = len(seen)
+    seen.update(names)
+    return seen if len(seen) == before + len(names) else None
+
+
+_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
+
+
+def _name(image_id: str) -> str:
+    return image_id.partition("/")[2]
 
 
 class _PartFile:
@@ -74,9 +230,30 @@ class _PartFile:
         self._streams = {"images": images, "annotations": annotations}
         self._separators = {"images": b"\n", "annotations": b"\n"}
 
-    def add(self, where: str, entry: CocoImage | CocoAnnotation) -> None:
-        self._streams[where].write(self._separators[where] + json_bytes(entry))
+    def add(self, entries: _Entries) -> None:
+        self._add("images", entries.image)
+        for annotation in entries.annotations:
+            self._add("annotations", annotation)
+
+    def _add(self, where: str, entry: bytes) -> None:
+        stream = self._streams[where]
+        stream.write(self._separators[where])
+        stream.write(entry)
         self._separators[where] = b",\n"
+
+
+def _open_parts(target: CocoTarget, stack: ExitStack) -> dict[str, _PartFile]:
+    with writing(target.folder):
+        target.folder.mkdir(parents=True, exist_ok=True)
+    categories: list[CocoCategory] = [
+        {"id": number, "name": name} for number, name in enumerate(target.view.categories, 1)
+    ]
+    return {
+        part: stack.enter_context(
+            _part_file(target.folder / f"instances_{part}.json", target.info, categories)
+        )
+        for part in target.view.parts
+    }
 
 
 @contextmanager
@@ -99,114 +276,3 @@ def _part_file(path: Path, info: CocoInfo, categories: Sequence[CocoCategory]) -
             stream.write(b"\n]}\n")
     finally:
         waiting.unlink(missing_ok=True)
-
-
-def _image(image: ViewedImage) -> CocoImage:
-    record = image.record
-    return {
-        "id": image.number,
-        "file_name": record.image.path or record.image_id,
-        "width": record.image.width,
-        "height": record.image.height,
-        "image_id": record.image_id,
-        "group_id": record.group_id,
-        "group_kind": record.group_kind.value,
-        "coverage": record.coverage.value if record.coverage else None,
-        "case_labels": [_label(label) for label in record.case_labels],
-        "image_labels": [_label(label) for label in record.image_labels],
-    }
-
-
-@cache
-def _label(label: Label) -> Any:
-    return to_plain(label)
-
-
-def _annotations(image: ViewedImage, ids: Mapping[str, int], first: int) -> Iterator[CocoAnnotation]:
-    height, width = image.record.image.height, image.record.image.width
-    areas = _areas(image.findings, height, width)
-    for number, (viewed, area) in enumerate(zip(image.findings, areas, strict=True), first):
-        finding, geometry = viewed.finding, viewed.geometry
-        yield {
-            "id": number,
-            "image_id": image.number,
-            "category_id": ids[viewed.category],
-            "iscrowd": 0,
-            "bbox": area.bbox,
-            "area": area.area,
-            "segmentation": area.segmentation,
-            "finding_id": finding.finding_id,
-            "structure": finding.structure.value,
-            "geometry": union_tag(type(geometry)),
-            "labels": [_label(label) for label in finding.labels],
-            "nodule_id": finding.nodule_id,
-            "reader": finding.origin.reader if isinstance(finding.origin, Read) else None,
-            "score": finding.score,
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Area:
-    """What COCO says of where a finding is."""
-
-    bbox: list[float]
-    area: float
-    segmentation: list[list[float]] | CocoRle
-
-
-def _areas(findings: Sequence[ViewedFinding], height: int, width: int) -> Iterator[_Area]:
-    """Yield the area of each finding, rasterising all plain rings of an image in one call."""
-    drawn = [
-        [_flat(part.exterior) for part in viewed.geometry.parts]
-        if isinstance(viewed.geometry, Polygon)
-        else []
-        for viewed in findings
-    ]
-    flat = [ring for rings in drawn for ring in rings]
-    rasters = iter(coco_mask.frPyObjects(flat, height, width) if flat else ())
-    for viewed, rings in zip(findings, drawn, strict=True):
-        match viewed.geometry:
-            case Polygon() as polygon:
-                yield _polygon_area(polygon, rings, [next(rasters) for _ in rings], height, width)
-            case Mask(counts=counts):
-                rle: CocoRle = {"size": [height, width], "counts": counts}
-                bbox = coco_mask.toBbox(rle).tolist()
-                yield _Area(bbox=bbox, area=int(coco_mask.area(rle)), segmentation=rle)
-            case Box() as box:
-                yield _Area(bbox=list(box.bbox_xywh_px), area=box.width * box.height, segmentation=[])
-
-
-def _polygon_area(
-    polygon: Polygon, rings: list[list[float]], filled: list[Any], height: int, width: int
-) -> _Area:
-    bbox = list(polygon.bbox_xywh_px)
-    if any(part.holes for part in polygon.parts):
-        raster = _without_holes(polygon, filled, height, width)
-        rle: CocoRle = {"size": [height, width], "counts": raster["counts"].decode()}
-        return _Area(bbox=bbox, area=int(coco_mask.area(raster)), segmentation=rle)
-    raster = filled[0] if len(filled) == 1 else coco_mask.merge(filled)
-    return _Area(bbox=bbox, area=int(coco_mask.area(raster)), segmentation=rings)
-
-
-def _without_holes(polygon: Polygon, filled: list[Any], height: int, width: int) -> Any:
-    """Return the run-length encoding of the parts, each less its own holes."""
-    solid = []
-    for part, raster in zip(polygon.parts, filled, strict=True):
-        if part.holes:
-            holes = coco_mask.merge(
-                coco_mask.frPyObjects([_flat(hole) for hole in part.holes], height, width)
-            )
-            solid.append(coco_mask.merge([raster, _complement(holes, height, width)], intersect=True))
-        else:
-            solid.append(raster)
-    return coco_mask.merge(solid)
-
-
-def _complement(raster: Any, height: int, width: int) -> Any:
-    runs = Mask(height=height, width=width, counts=raster["counts"].decode()).runs()
-    turned = [*runs[1:]] if runs[0] == 0 else [0, *runs]  # runs begin with zeros
-    return coco_mask.frPyObjects({"size": [height, width], "counts": turned}, height, width)
-
-
-def _flat(ring: Ring) -> list[float]:
-    return list(chain.from_iterable(ring))

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from thyrodata.dataset import Dataset
-from thyrodata.errors import UsageError
+from thyrodata.dataset import MANIFEST, RECORDS_FILE, Dataset
+from thyrodata.errors import DatasetError, UsageError
+from thyrodata.exports.fields import count_fields
+from thyrodata.exports.ledger import LossLedger
+from thyrodata.exports.shapes import Outside, Shape, draw
+from thyrodata.exports.windows import PixelWindow, Window, lacks_window, pixel_window
 from thyrodata.schema.category import category
-from thyrodata.schema.geometry import Box, Geometry, Mask, Polygon
+from thyrodata.schema.geometry import Geometry
 from thyrodata.schema.record import Finding, ImageRecord, best_coverage
 from thyrodata.schema.vocab import SCHEMES, Coverage, Structure
 from thyrodata.survey import CONSENSUS, reader_of
 
 __all__ = ["LossLedger", "View", "ViewedFinding", "ViewedImage", "exported_readers", "view"]
-
-_AREAS: tuple[type[Geometry], ...] = (Mask, Polygon, Box)  # the most exact first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,35 +32,35 @@ class ViewedFinding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewedImage:
-    """An image that is exported, its 1-based place in the dataset, its part, and its findings."""
+    """An image that is exported, its 1-based place in the dataset, its part, and its findings.
+
+    It has findings, or is a true negative: its reading is complete and found nothing.
+    """
 
     number: int
     record: ImageRecord
     part: str
     findings: tuple[ViewedFinding, ...]
+    window: PixelWindow | None = None
+    """What to reduce the image's stored values to 8 bits by; ``None`` where the file stays as it is."""
 
+    @property
+    def image_id(self) -> str:
+        """See :class:`ImageRecord`."""
+        return self.record.image_id
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LossLedger:
-    """What an export was given, what it wrote, and what it left out and why.
-
-    ``written + lost == given``, of images and of findings.
-    """
-
-    given: Counter[str] = field(default_factory=Counter)
-    written: Counter[str] = field(default_factory=Counter)
-    lost: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """By ``images`` or ``findings``, and the reason."""
-
-    def lose(self, what: str, reason: str, n: int = 1) -> None:
-        """Count what is left out."""
-        if n:
-            self.lost[what, reason] += n
+    @property
+    def path(self) -> str | None:
+        """The image's file, relative to the dataset's folder."""
+        return self.record.image.path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """A dataset as one split and one reader show it. Iterating it fills the ledger anew."""
+    """A dataset as one split and one reader show it. Iterating it fills the ledger anew.
+
+    A format says with ``dataclasses.replace`` what it writes; the ledger stays the same object.
+    """
 
     dataset: Dataset
     part_of: Mapping[str, str]
@@ -68,30 +70,83 @@ class View:
     categories: tuple[str, ...]
     """Every category of the whole dataset in a fixed order, so that ids agree between parts."""
     ledger: LossLedger
+    shape: Shape = Shape.AREA
+    """What is written of a finding."""
+    outside: Outside = Outside.KEEP
+    """What becomes of what leaves its image."""
+    images: bool = False
+    """Whether image files are written: a record without one is then lost."""
+    window: Window | None = None
+    """What is done with image files of more than 8 bits; ``None`` if that is not said."""
+    crowds: bool = False
+    """Whether the format can say that a drawing is of several things; else such a finding is lost."""
+    holds: frozenset[str] | None = None
+    """Fields of a record that the format has a place for; others are counted, unless this is ``None``."""
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The names of the parts, sorted."""
+        return tuple(sorted(set(self.part_of.values())))
 
     def __iter__(self) -> Iterator[ViewedImage]:
-        """Yield the images in the order of the records."""
-        for counter in (self.ledger.given, self.ledger.written, self.ledger.lost):
-            counter.clear()
+        """Yield the images in the order of the records.
+
+        Raises:
+            UsageError: An image has more than 8 bits, and nothing says what to do with them.
+            DatasetError: The records are damaged, or do not fit the manifest.
+        """
+        self.ledger.clear()
+        written = array("q")
         for number, record in enumerate(self.dataset.records(), 1):
             part = self.part_of.get(record.image_id)
-            if part is None:
-                continue
-            self.ledger.given["images"] += 1
-            self.ledger.given["findings"] += len(record.findings)
-            coverage = _coverage(record, self.reader)
-            if coverage is Coverage.NONE:
-                self.ledger.lose("images", "nobody outlined anything in it, which says nothing")
-                self.ledger.lose("findings", "in an image that is left out", len(record.findings))
-                continue
-            findings = tuple(self._findings(record))
-            if not findings and not (coverage is Coverage.COMPLETE and self._is_empty(record)):
-                # A trainer would take an image without a finding for a negative.
-                self.ledger.lose("images", "nothing of it can be written, which does not make it a negative")
-                continue
-            self.ledger.written["images"] += 1
-            self.ledger.written["findings"] += len(findings)
-            yield ViewedImage(number=number, record=record, part=part, findings=findings)
+            shown = self.show(record, number, part) if part is not None else None
+            if shown is not None:
+                written.append(number - 1)
+                yield shown
+        self.count_fields(written)
+
+    def show(self, record: ImageRecord, number: int, part: str) -> ViewedImage | None:
+        """Return an image as it is exported, or nothing, and account for it.
+
+        Args:
+            record: The image's record.
+            number: Its 1-based place in the dataset.
+            part: Its part of the split.
+        """
+        self.ledger.given["images"] += 1
+        self.ledger.given["findings"] += len(record.findings)
+        coverage = _coverage(record, self.reader)
+        loss = None
+        if coverage is Coverage.NONE:
+            loss = "unread"
+        elif self.images and record.image.path is None:
+            loss = "no-image"
+        elif self.images and lacks_window(record, self.window):
+            loss = "no-window"
+        if loss is not None:
+            self.ledger.lose("images", loss)
+            self.ledger.lose("findings", loss, len(record.findings))
+            return None
+        window = pixel_window(record, self.window) if self.images else None
+        findings = tuple(self._findings(record))
+        if not findings and not (coverage is Coverage.COMPLETE and self._is_empty(record)):
+            # A trainer would take an image without a finding for a negative.
+            self.ledger.lose("images", "empty-unsure")
+            return None
+        if window is not None:
+            self.ledger.change("images", "windowed")
+        self.ledger.written["images"] += 1
+        self.ledger.written["findings"] += len(findings)
+        return ViewedImage(number=number, record=record, part=part, findings=findings, window=window)
+
+    def count_fields(self, written: Sequence[int]) -> None:
+        """Account for what of the records that were written the format has no place for.
+
+        Args:
+            written: Their 0-based places in the dataset, ascending.
+        """
+        if self.holds is not None:
+            self.ledger.fields.update(count_fields(self.dataset.path / RECORDS_FILE, written, self.holds))
 
     def _is_empty(self, record: ImageRecord) -> bool:
         return not any(
@@ -100,17 +155,31 @@ class View:
         )
 
     def _findings(self, record: ImageRecord) -> Iterator[ViewedFinding]:
+        width, height = record.image.width, record.image.height
         for finding in record.findings:
-            geometry = finding.geometry(*_AREAS)
             if finding.structure is Structure.MARKER:
-                self.ledger.lose("findings", "a marker is no anatomy")
-            elif reader_of(finding.origin) != self.reader:
-                self.ledger.lose("findings", "of another reader")
-            elif geometry is None:
-                self.ledger.lose("findings", "a line or a pair of calipers has no area")
-            else:
-                name = category(finding.structure, finding.labels)
-                yield ViewedFinding(finding=finding, geometry=geometry, category=name)
+                self.ledger.lose("findings", "marker")
+                continue
+            if reader_of(finding.origin) != self.reader:
+                self.ledger.lose("findings", "other-reader")
+                continue
+            if finding.crowd and not self.crowds:
+                self.ledger.lose("findings", "crowd")
+                continue
+            geometry, names = draw(finding, self.shape, self.outside, width=width, height=height)
+            if geometry is None:
+                self.ledger.lose("findings", names[0])
+                continue
+            for name in names:
+                self.ledger.change("findings", name)
+            named = category(finding.structure, finding.labels)
+            if named not in self.categories:
+                raise DatasetError(
+                    f"the manifest counts no {named}, which {record.image_id} has",
+                    where=str(self.dataset.path / MANIFEST),
+                    hint="run `thyrodata verify`",
+                )
+            yield ViewedFinding(finding=finding, geometry=geometry, category=named)
 
 
 def _coverage(record: ImageRecord, reader: str) -> Coverage | None:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
-from scipy import ndimage
 
 from thyrodata.errors import CaseError
 from thyrodata.io.images import decode_image
@@ -105,6 +104,8 @@ def components(foreground: NDArray[np.bool_]) -> Iterator[NDArray[np.bool_]]:
     Yields:
         bool (height, width) of each part, in the order of their first pixels, row by row.
     """
+    from scipy import ndimage  # noqa: PLC0415 -- takes as long to import as all the rest
+
     labels, count = ndimage.label(foreground, _EIGHT_NEIGHBOURS)
     boxes = ndimage.find_objects(labels)
     for number, box in zip(range(1, count + 1), boxes, strict=True):

@@ -6,9 +6,10 @@ is built.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import is_dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -25,18 +26,26 @@ from thyrodata.schema.record import ImageRecord
 __all__ = [
     "RECORDS",
     "ROW_GROUP",
+    "RowsOf",
     "batch_of",
     "read_chunk",
     "read_table",
     "records_of",
     "stream_as",
     "stream_batches",
+    "stream_groups",
     "stream_records",
     "write_chunk",
     "write_records",
 ]
 
 T = TypeVar("T")
+
+RowsOf = Callable[[Sequence[int]], list[ImageRecord]]
+"""Returns rows of a row group, by their places in it, as records."""
+
+DECODING = (pa.ArrowException, ValueError, TypeError, KeyError, SchemaError)
+"""What decoding a damaged file may raise."""
 
 VERSION_KEY = b"thyrodata.schema"
 
@@ -129,6 +138,7 @@ _FINDING = pa.struct(
         "geometries": pa.list_(_GEOMETRY),
         "labels": _LABELS,
         "score": _REAL,
+        "crowd": pa.bool_(),
         "nodule_id": _TEXT,
         "origin": _ORIGIN,
         "source_fields": _SOURCE_FIELDS,
@@ -251,15 +261,45 @@ def stream_batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.
         DatasetError: The file is missing, damaged or not of this schema.
     """
     with _opened(path) as file:
-        if not file.schema_arrow.equals(RECORDS):
-            raise DatasetError(
-                "the file's columns are not those of thyrodata records",
-                where=str(path),
-                hint="convert the source again with this version",
-            )
-        for i in range(file.num_row_groups):
-            table = file.read_row_group(i, columns=columns, use_threads=False)
-            yield table.combine_chunks().to_batches()[0]
+        for group in range(_row_groups(file, path)):
+            yield _batch(file, group, columns)
+
+
+def stream_groups(path: Path, columns: list[str]) -> Iterator[tuple[pa.RecordBatch, RowsOf]]:
+    """Yield some columns of each row group, and a function that returns rows of it as whole records.
+
+    So most records may be read by a few columns, and those that need it in full. The function is good until
+    the next group is asked for, and raises a DatasetError if one of its records is invalid.
+
+    Raises:
+        DatasetError: The file is missing, damaged or not of this schema.
+    """
+    with _opened(path) as file:
+
+        def rows_of(group: int, rows: Sequence[int]) -> list[ImageRecord]:
+            try:
+                return _objects(_batch(file, group, None).take(pa.array(rows, pa.int64())), ImageRecord)
+            except DECODING as error:
+                raise _damaged(path, error) from None
+
+        for group in range(_row_groups(file, path)):
+            yield _batch(file, group, columns), partial(rows_of, group)
+
+
+def _row_groups(file: pq.ParquetFile, path: Path) -> int:
+    if not file.schema_arrow.equals(RECORDS):
+        raise DatasetError(
+            "the file's columns are not those of thyrodata records",
+            where=str(path),
+            hint="convert the source again with this version",
+        )
+    number: int = file.num_row_groups
+    return number
+
+
+def _batch(file: pq.ParquetFile, group: int, columns: list[str] | None) -> pa.RecordBatch:
+    table = file.read_row_group(group, columns=columns, use_threads=False)
+    return table.combine_chunks().to_batches()[0]
 
 
 def stream_records(path: Path) -> Iterator[ImageRecord]:
@@ -290,7 +330,7 @@ def stream_as(path: Path, cls: type[T]) -> Iterator[T]:
     for batch in stream_batches(path, leaves):
         try:
             objects = _objects(batch, cls)
-        except (pa.ArrowException, ValueError, TypeError, KeyError, SchemaError) as error:
+        except DECODING as error:
             raise _damaged(path, error) from None
         yield from objects
 

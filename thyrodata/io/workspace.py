@@ -68,6 +68,11 @@ class Workspace:
                 rename(self.dataset, self.out)
             self._clean_up()
 
+    def abandon(self) -> None:
+        """Have what was built so far removed: it cannot be continued."""
+        with writing(self.partial):
+            (self.partial / STATE).unlink(missing_ok=True)
+
     def _clean_up(self) -> None:
         for below in (self.partial / "replaced", self.work):
             if below.exists():
@@ -90,12 +95,12 @@ def check_apart(raw: Path, out: Path) -> None:
         what = "the source lies inside the output"
     else:
         return
-    raise OutputError(what, where=str(out), hint="choose another place with -o OUT")
+    raise OutputError(what, where=str(out), hint="choose another place for OUT")
 
 
 @contextmanager
 def opened_workspace(
-    out: Path, state: Mapping[str, str], marker: str, *, resume: bool, overwrite: bool
+    out: Path, state: Mapping[str, str], marker: str, *, resume: bool | None, overwrite: bool
 ) -> Iterator[Workspace]:
     """Begin or continue building a folder, alone.
 
@@ -103,7 +108,8 @@ def opened_workspace(
         out: The folder to build.
         state: What is being built; a resumed build must agree.
         marker: A file that every finished folder has, and without which none is replaced.
-        resume: Continue the unfinished build that is there.
+        resume: Continue the unfinished build that is there; ``None`` where none is ever continued, and what
+            a killed one left is thrown away.
         overwrite: Replace the finished folder, and throw away the unfinished build, if there is one.
 
     Raises:
@@ -117,10 +123,10 @@ def opened_workspace(
             hint="name the folder itself with -o OUT",
         )
     space = Workspace(out=out, partial=out.with_name(out.name + ".partial"))
-    _check_partial(space, resume=resume)
+    _check_partial(space, resume=bool(resume))
     with writing(space.partial), _locked(space.partial):
         _check_out(space, marker, resume=resume, overwrite=overwrite)
-        _begin(space, state, resume=resume)
+        _begin(space, state, resume=bool(resume))
         yield space
 
 
@@ -153,8 +159,8 @@ def _check_partial(space: Workspace, *, resume: bool) -> None:
         )
 
 
-def _check_out(space: Workspace, marker: str, *, resume: bool, overwrite: bool) -> None:
-    if (space.partial / STATE).exists() and not resume and not overwrite:
+def _check_out(space: Workspace, marker: str, *, resume: bool | None, overwrite: bool) -> None:
+    if (space.partial / STATE).exists() and resume is False and not overwrite:
         raise OutputError(
             "an unfinished build is there",
             where=str(space.partial),
@@ -166,15 +172,15 @@ def _check_out(space: Workspace, marker: str, *, resume: bool, overwrite: bool) 
         return
     if not (space.out / marker).is_file():
         raise OutputError(
-            "the output exists and is no thyrodata dataset",
+            f"the output exists and is no thyrodata dataset or export: it has no {marker}",
             where=str(space.out),
-            hint="choose another place with -o OUT; --overwrite replaces nothing but a dataset",
+            hint="choose another place for OUT; --overwrite replaces nothing but what thyrodata made",
         )
     if not overwrite:
         raise OutputError(
             "the output exists",
             where=str(space.out),
-            hint=f"choose another place with -o OUT, or {'--resume ' if resume else ''}--overwrite",
+            hint=f"choose another place for OUT, or {'--resume ' if resume else ''}--overwrite",
         )
 
 

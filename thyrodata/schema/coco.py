@@ -53,7 +53,7 @@ class CocoAnnotation(TypedDict):
     id: int
     image_id: int
     category_id: int
-    iscrowd: Literal[0]
+    iscrowd: Literal[0, 1]
     bbox: list[float]
     area: float
     segmentation: list[list[float]] | CocoRle

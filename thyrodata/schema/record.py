@@ -314,6 +314,8 @@ class Finding:
     """Drawings of the same thing, at most one per class."""
     labels: tuple[Label, ...] = ()
     score: float | None = None
+    crowd: bool = False
+    """One drawing of several things that nobody told apart (``iscrowd`` of COCO)."""
     nodule_id: str | None = None
     """Links the drawing to a nodule, only where the source does."""
     origin: Origin = Read()

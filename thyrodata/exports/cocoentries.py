@@ -1,0 +1,147 @@
+"""What COCO says of an image and of a finding.
+
+``iscrowd`` is 1 for a crowd alone: any other finding is one thing, however its area is encoded. A mask stays
+run-length encoded and a polygon a polygon, of as many parts as it has; a polygon with holes, which COCO
+cannot write, becomes the run-length encoding of its area. Areas are those of the decoded masks. Beside COCO's
+own keys stand what is known of the image and of the finding, under the names of the record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import chain
+from typing import Any
+
+from pycocotools import mask as coco_mask
+
+from thyrodata.exports.view import ViewedFinding, ViewedImage
+from thyrodata.schema.coco import CocoAnnotation, CocoImage, CocoRle
+from thyrodata.schema.geometry import Box, Mask, Polygon, Ring
+from thyrodata.schema.plain import to_plain, union_tag
+from thyrodata.schema.record import Label, Read
+
+__all__ = ["annotation_entries", "image_entry"]
+
+
+def image_entry(image: ViewedImage) -> CocoImage:
+    """Return COCO's entry of an image; ``file_name`` is relative to the dataset's folder."""
+    record = image.record
+    return {
+        "id": image.number,
+        "file_name": record.image.path or record.image_id,
+        "width": record.image.width,
+        "height": record.image.height,
+        "image_id": record.image_id,
+        "group_id": record.group_id,
+        "group_kind": record.group_kind.value,
+        "coverage": record.coverage.value if record.coverage else None,
+        "case_labels": [_label(label) for label in record.case_labels],
+        "image_labels": [_label(label) for label in record.image_labels],
+    }
+
+
+@cache
+def _label(label: Label) -> Any:
+    return to_plain(label)
+
+
+def annotation_entries(
+    image: ViewedImage, categories: Mapping[str, int], first: int
+) -> Iterator[CocoAnnotation]:
+    """Yield COCO's entries of an image's findings.
+
+    Args:
+        image: The image.
+        categories: The number of each category.
+        first: The number of the first annotation.
+    """
+    height, width = image.record.image.height, image.record.image.width
+    areas = _areas(image.findings, height, width)
+    for number, (viewed, area) in enumerate(zip(image.findings, areas, strict=True), first):
+        finding, geometry = viewed.finding, viewed.geometry
+        box = finding.geometry(Box)  # drawn beside the area, if it has one: it need not be the area's extent
+        yield {
+            "id": number,
+            "image_id": image.number,
+            "category_id": categories[viewed.category],
+            "iscrowd": 1 if finding.crowd else 0,
+            "bbox": list(box.bbox_xywh_px) if isinstance(box, Box) else area.bbox,
+            "area": area.area,
+            "segmentation": area.segmentation,
+            "finding_id": finding.finding_id,
+            "structure": finding.structure.value,
+            "geometry": union_tag(type(geometry)),
+            "labels": [_label(label) for label in finding.labels],
+            "nodule_id": finding.nodule_id,
+            "reader": finding.origin.reader if isinstance(finding.origin, Read) else None,
+            "score": finding.score,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Area:
+    """What COCO says of where a finding is."""
+
+    bbox: list[float]
+    area: float
+    segmentation: list[list[float]] | CocoRle
+
+
+def _areas(findings: Sequence[ViewedFinding], height: int, width: int) -> Iterator[_Area]:
+    """Yield the area of each finding, rasterising all plain rings of an image in one call."""
+    drawn = [
+        [_flat(part.exterior) for part in viewed.geometry.parts]
+        if isinstance(viewed.geometry, Polygon)
+        else []
+        for viewed in findings
+    ]
+    flat = [ring for rings in drawn for ring in rings]
+    rasters = iter(coco_mask.frPyObjects(flat, height, width) if flat else ())
+    for viewed, rings in zip(findings, drawn, strict=True):
+        match viewed.geometry:
+            case Polygon() as polygon:
+                yield _polygon_area(polygon, rings, [next(rasters) for _ in rings], height, width)
+            case Mask(counts=counts):
+                rle: CocoRle = {"size": [height, width], "counts": counts}
+                bbox = coco_mask.toBbox(rle).tolist()
+                yield _Area(bbox=bbox, area=int(coco_mask.area(rle)), segmentation=rle)
+            case Box() as box:
+                yield _Area(bbox=list(box.bbox_xywh_px), area=box.width * box.height, segmentation=[])
+
+
+def _polygon_area(
+    polygon: Polygon, rings: list[list[float]], filled: list[Any], height: int, width: int
+) -> _Area:
+    bbox = list(polygon.bbox_xywh_px)
+    if any(part.holes for part in polygon.parts):
+        raster = _without_holes(polygon, filled, height, width)
+        rle: CocoRle = {"size": [height, width], "counts": raster["counts"].decode()}
+        return _Area(bbox=bbox, area=int(coco_mask.area(raster)), segmentation=rle)
+    raster = filled[0] if len(filled) == 1 else coco_mask.merge(filled)
+    return _Area(bbox=bbox, area=int(coco_mask.area(raster)), segmentation=rings)
+
+
+def _without_holes(polygon: Polygon, filled: list[Any], height: int, width: int) -> Any:
+    """Return the run-length encoding of the parts, each less its own holes."""
+    solid = []
+    for part, raster in zip(polygon.parts, filled, strict=True):
+        if part.holes:
+            holes = coco_mask.merge(
+                coco_mask.frPyObjects([_flat(hole) for hole in part.holes], height, width)
+            )
+            solid.append(coco_mask.merge([raster, _complement(holes, height, width)], intersect=True))
+        else:
+            solid.append(raster)
+    return coco_mask.merge(solid)
+
+
+def _complement(raster: Any, height: int, width: int) -> Any:
+    runs = Mask(height=height, width=width, counts=raster["counts"].decode()).runs()
+    turned = [*runs[1:]] if runs[0] == 0 else [0, *runs]  # runs begin with zeros
+    return coco_mask.frPyObjects({"size": [height, width], "counts": turned}, height, width)
+
+
+def _flat(ring: Ring) -> list[float]:
+    return list(chain.from_iterable(ring))

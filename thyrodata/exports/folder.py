@@ -1,0 +1,197 @@
+"""The folder that an export fills: labels at once, images once the account is accepted."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from thyrodata.dataset import Dataset
+from thyrodata.errors import DatasetError, OutputError
+from thyrodata.exports.ledger import LossLedger
+from thyrodata.exports.windows import PixelWindow, apply_window
+from thyrodata.io.files import read_bytes, write_image
+from thyrodata.io.images import decode_image
+from thyrodata.io.png import encode_png
+
+__all__ = ["FileNames", "Folder", "file_name"]
+
+Progress = Callable[[int, int], None]
+
+_PLAIN_NAME = re.compile(r"[\w-]+")
+
+
+class _Picture(NamedTuple):
+    source: str
+    target: str
+    window: PixelWindow | None
+
+
+class Shown(Protocol):
+    """An image as a view shows it."""
+
+    @property
+    def image_id(self) -> str:
+        """See :class:`thyrodata.schema.record.ImageRecord`."""
+        ...
+
+    @property
+    def path(self) -> str | None:
+        """The image's file, relative to the dataset's folder."""
+        ...
+
+    @property
+    def window(self) -> PixelWindow | None:
+        """What to reduce the image's stored values to 8 bits by, if the file does not stay as it is."""
+        ...
+
+
+class Folder:
+    """A new folder in which a format's files are written. Names are relative to it, with forward slashes.
+
+    Args:
+        path: The folder.
+
+    Attributes:
+        path: For files that are streamed; folders below it are the writer's to make.
+        files: How many files were written.
+        bytes: How long they are together.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.files = 0
+        self.bytes = 0
+        self._pictures: list[_Picture] = []
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file, and the folders above it if need be.
+
+        Raises:
+            OutputError: It could not be written.
+        """
+        write_image(f"{self.path}/{name}", data)
+        self.files += 1
+        self.bytes += len(data)
+
+    def count(self, name: str) -> None:
+        """Count a file that was streamed."""
+        self.files += 1
+        self.bytes += _size(f"{self.path}/{name}")
+
+    def image(self, image: Shown, name: str) -> None:
+        """Have the image's file written under a name, copied or windowed, if the losses are accepted."""
+        if image.path is None:
+            raise ValueError(f"{image.image_id} has no file: the view was not told that images are written")
+        self._pictures.append(_Picture(image.path, name, image.window))
+
+    def waiting(self, dataset: Dataset) -> tuple[int, int]:
+        """Return how many images are to be written, and the bytes of their files as they are now."""
+        sizes = [_size(f"{dataset.path}/{picture.source}") for picture in self._pictures]
+        return len(sizes), sum(sizes)
+
+    def write_images(self, dataset: Dataset, *, link: bool, progress: Progress | None) -> None:
+        """Write the images that were asked for.
+
+        Args:
+            dataset: Where they are.
+            link: Make hard links instead of copies, where a file stays as it is.
+            progress: Called with the number of images done and of all.
+
+        Raises:
+            DatasetError: A file is missing.
+            CaseError: A file that is to be windowed cannot be decoded.
+            OutputError: One could not be written, or linked.
+        """
+        for number, picture in enumerate(self._pictures, 1):
+            source, target = f"{dataset.path}/{picture.source}", f"{self.path}/{picture.target}"
+            if link and picture.window is None:
+                _link(source, target)
+                self.count(picture.target)
+            else:
+                data = _read(source)
+                if picture.window is not None:
+                    data = encode_png(apply_window(decode_image(data, source), picture.window))
+                self.write(picture.target, data)
+            if progress:
+                progress(number, len(self._pictures))
+
+
+def _read(path: str) -> bytes:
+    size = _size(path)
+    try:
+        return read_bytes(path, size)
+    except OSError as error:
+        raise _missing(path, error) from None
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size  # noqa: PTH116 -- a path object costs as much again
+    except OSError as error:
+        raise _missing(path, error) from None
+
+
+def _link(source: str, target: str) -> None:
+    _size(source)  # a file of the dataset that is missing is not the output's fault
+    try:
+        try:
+            os.link(source, target)
+        except FileNotFoundError:
+            Path(target).parent.mkdir(parents=True, exist_ok=True)
+            os.link(source, target)
+    except OSError as error:
+        raise OutputError(
+            f"cannot link: {error.strerror}", where=target, hint="leave --link out: images are then copied"
+        ) from None
+
+
+def _missing(path: str, error: OSError) -> DatasetError:
+    return DatasetError(
+        f"an image cannot be read: {error.strerror or error}",
+        where=path,
+        hint="run `thyrodata verify` on the dataset",
+    )
+
+
+def file_name(image: Shown) -> tuple[str, str]:
+    """Return an image's place below the dataset's ``images/`` without its suffix, and the suffix.
+
+    Where there is no file it is the image's id without the namespace, and no suffix.
+    """
+    if image.path is None:
+        name = image.image_id.partition("/")[2]
+        if not _PLAIN_NAME.fullmatch(name):
+            parts = name.replace("\\", "%5C").split("/")
+            name = "/".join(part if part.strip(".") else part.replace(".", "%2E") or "%" for part in parts)
+        return name, ""
+    folder, slash, name = image.path.removeprefix("images/").rpartition("/")
+    stem, dot, suffix = name.rpartition(".")
+    if not stem:  # a name without a dot, or with none but the first character
+        stem, dot, suffix = name, "", ""
+    return folder + slash + stem, dot + suffix if image.window is None else ".png"
+
+
+class FileNames:
+    """Gives every file of an export a name of its own, also where a file system does not tell cases apart.
+
+    Of names that differ only in case, or where ``suffix`` is left out in what a label's suffix replaces, all
+    but the first get a number, in the records' order, and are counted as renamed.
+    """
+
+    def __init__(self, ledger: LossLedger) -> None:
+        self._ledger = ledger
+        self._taken: set[str] = set()
+
+    def take(self, stem: str, suffix: str = "") -> str:
+        """Return the stem as it is, or with the number that makes it a name which is not taken."""
+        free, n = stem, 1
+        while (key := (free + suffix).casefold()) in self._taken:
+            n += 1
+            free = f"{stem}-{n}"
+        self._taken.add(key)
+        if n > 1:
+            self._ledger.change("images", "renamed")
+        return free
