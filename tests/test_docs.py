@@ -15,7 +15,7 @@ import pytest
 from thyrodata.demo import write_release
 
 ROOT = Path(__file__).parents[1]
-PAGES = ["README.md", "docs/dataset.md"]
+PAGES = ["README.md", "docs/dataset.md", "docs/export.md"]
 BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
 
 
@@ -47,7 +47,16 @@ def run(command: list[str]) -> None:
 @pytest.mark.slow
 def test_the_commands_of_the_readme_run(reader: Path) -> None:
     listed = commands("README.md")
-    assert [command[1] for command in listed] == ["list", "convert", "show", "verify", "split", "split"]
+    assert [command[1] for command in listed] == [
+        "list",
+        "detect",
+        "convert",
+        "show",
+        "verify",
+        "split",
+        "split",
+        "export",
+    ]
     for command in listed:
         run(command)
 
