@@ -58,7 +58,8 @@ def export_coco(view: View, out: Folder, settings: CocoSettings) -> LossLedger:
 
     def name(image: ViewedImage) -> str:
         stem, suffix = file_name(image)
-        found = names.take(stem, suffix) + suffix
+        # A source with a folder "images" of its own would get one more at every round.
+        found = names.take(stem.removeprefix("images/"), suffix) + suffix
         if not settings.labels_only:
             out.image(image, f"images/{found}")
         return found
