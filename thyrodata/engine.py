@@ -14,6 +14,7 @@ from enum import Enum
 from fnmatch import fnmatchcase
 from hashlib import sha256
 from itertools import chain
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
 
@@ -190,7 +191,7 @@ def plan_items(converter: Converter[Item], raw: Raw) -> Plan:
     """
     raw.reads.clear()
     items = tuple(converter.items(raw))
-    raws = {id(file.raw): file.raw for item in items for file in item.files}
+    beside = tuple(sorted(_raws(items) - {raw}, key=lambda other: other.label))
     claimed = {file.path for item in items for file in item.files if file.raw is raw}
     ignored, unclaimed = [], []
     for file in raw.files:
@@ -206,7 +207,6 @@ def plan_items(converter: Converter[Item], raw: Raw) -> Plan:
             where=str(raw.root),
             hint=f"see `thyrodata card {converter.name}` for the layout",
         )
-    beside = tuple(other for other in raws.values() if other is not raw)
     return Plan(
         raw=raw,
         beside=beside,
@@ -383,6 +383,11 @@ def _hash_reads(
     return digest.hexdigest(), len(seen)
 
 
+def _raws(items: Iterable[Item]) -> set[Raw]:
+    """Return the folders that items read from."""
+    return set(map(attrgetter("raw"), chain.from_iterable(item.files for item in items)))
+
+
 def _reads_text(raws: Iterable[Raw]) -> str:
     """Return what ``sha256sum`` would print for the files that were read."""
     return "".join(
@@ -406,7 +411,7 @@ class _Work:
         records: list[ImageRecord] = []
         images: list[_Written] = []
         skips: list[Skip] = []
-        raws = {id(file.raw): file.raw for item in items for file in item.files}.values()
+        raws = _raws(items)
         for raw in raws:
             raw.reads.clear()
         with collector_paused():

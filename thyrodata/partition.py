@@ -18,7 +18,7 @@ from thyrodata.exports.view import exported_readers, view
 from thyrodata.io.files import read_text, write_file
 from thyrodata.io.hashes import SUMS, read_sums
 from thyrodata.schema.coco import CocoInfo
-from thyrodata.schema.vocab import SCHEMES, GroupKind
+from thyrodata.schema.vocab import SCHEMES, GroupKind, Term
 from thyrodata.splits import (
     EXCLUDED,
     Assignment,
@@ -168,13 +168,16 @@ def _items(members: Iterable[Member], scheme: str | None) -> list[SplitItem]:
             group_id=member.group_id,
             sha256=member.sha256,
             frame_key=member.frame_key,
-            grade=max(
-                (term.grade for term in member.grades if term.scheme == scheme and term.grade is not None),
-                default=None,
-            ),
+            grade=_grade(member.grades, scheme),
         )
         for member in members
     ]
+
+
+def _grade(terms: Iterable[Term], scheme: str | None) -> int | None:
+    """Return the highest rank on a scheme."""
+    ranks = [term.grade for term in terms if term.scheme == scheme and term.grade is not None]
+    return max(ranks, default=None)
 
 
 def plan_split(survey: Survey, plan: SplitPlan) -> MadeSplit:

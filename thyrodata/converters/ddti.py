@@ -79,8 +79,9 @@ class Ddti:
         """
         cases: dict[str, list[RawFile]] = {}
         for file in raw.files:
-            name = _NAME.fullmatch(file.path[: -len(file.suffix)]) if file.suffix else None
-            if name and file.suffix in (IMAGE_SUFFIXES if name[2] else {".xml"}):
+            suffix = file.suffix
+            name = _NAME.fullmatch(file.path[: -len(suffix)]) if suffix else None
+            if name and suffix in (IMAGE_SUFFIXES if name[2] else {".xml"}):
                 cases.setdefault(name[1], []).append(file)
         if not any(file.suffix == ".xml" for files in cases.values() for file in files):
             below = {
@@ -240,8 +241,8 @@ def _findings(svg: str, width: int, height: int, where: str) -> tuple[tuple[Find
 
 
 def _outside(points: Sequence[Point], width: int, height: int) -> int:
-    xs, ys = zip(*points, strict=True) if points else ((0,), (0,))
-    if min(xs) >= 0 and max(xs) <= width and min(ys) >= 0 and max(ys) <= height:  # nearly always
+    xs, ys = map(sorted, zip(*points, strict=True)) if points else ([0], [0])
+    if xs[0] >= 0 and xs[-1] <= width and ys[0] >= 0 and ys[-1] <= height:  # nearly always
         return 0
     return sum(not (0 <= x <= width and 0 <= y <= height) for x, y in points)
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thyrodata.dataset import RECORDS_FILE
+from thyrodata.exports.records import ExportedRecord
 from thyrodata.exports.shapes import ROUNDING, Outside
 from thyrodata.exports.view import View, ViewedImage
 from thyrodata.exports.windows import DEEP, PixelWindow
@@ -56,7 +57,7 @@ def boxed_images(view: View) -> Iterator[BoxedImage]:
     view.ledger.clear()
     written = array("q")
     start = 0
-    for columns, rows_of in stream_box_columns(view.dataset.path / RECORDS_FILE):
+    for columns, rows_of in stream_box_columns(view.dataset.path / RECORDS_FILE, ExportedRecord):
         for row, image in _shown(view, columns, rows_of, start):
             written.append(start + row)
             yield image
@@ -64,7 +65,9 @@ def boxed_images(view: View) -> Iterator[BoxedImage]:
     view.count_fields(written)
 
 
-def _shown(view: View, columns: BoxColumns, rows_of: RowsOf, start: int) -> Iterator[tuple[int, BoxedImage]]:
+def _shown(
+    view: View, columns: BoxColumns, rows_of: RowsOf[ExportedRecord], start: int
+) -> Iterator[tuple[int, BoxedImage]]:
     parts = [view.part_of.get(image_id) for image_id in columns.image_id]
     given = np.array([part is not None for part in parts])
     plain = given & _is_plain(view, columns)

@@ -21,13 +21,13 @@ from thyrodata.dataset import RECORDS_FILE, Dataset
 from thyrodata.exports.cocoentries import annotation_entries, image_entry
 from thyrodata.exports.folder import FileNames, Folder, file_name
 from thyrodata.exports.ledger import LossLedger
+from thyrodata.exports.records import ExportedRecord
 from thyrodata.exports.view import View, ViewedImage
 from thyrodata.exports.windows import PictureSettings
 from thyrodata.io.files import replacing, writing
 from thyrodata.io.jsontext import json_bytes
 from thyrodata.io.parquet import stream_as
 from thyrodata.schema.coco import CocoCategory, CocoInfo
-from thyrodata.schema.record import ImageRecord
 
 __all__ = ["CocoSettings", "CocoTarget", "export_coco", "numbered", "write_coco"]
 
@@ -107,7 +107,7 @@ def write_coco(targets: Sequence[CocoTarget], name: Callable[[ViewedImage], str]
             _Reader([target for target in targets if target.view.reader == reader], name, stack)
             for reader in dict.fromkeys(target.view.reader for target in targets)
         ]
-        for place, record in enumerate(dataset.records(), 1):
+        for place, record in enumerate(stream_as(dataset.path / RECORDS_FILE, ExportedRecord), 1):
             number = int(_name(record.image_id)) if images_numbered else place
             for reader in readers:
                 reader.write(record, place, number, findings_numbered=findings_numbered)
@@ -134,7 +134,7 @@ class _Reader:
         for target in targets:
             target.view.ledger.clear()
 
-    def write(self, record: ImageRecord, place: int, number: int, *, findings_numbered: bool) -> None:
+    def write(self, record: ExportedRecord, place: int, number: int, *, findings_numbered: bool) -> None:
         """Write an image to the part that it has in each target."""
         entries: _Entries | None = None
         member = False
@@ -237,9 +237,7 @@ class _PartFile:
             self._add("annotations", annotation)
 
     def _add(self, where: str, entry: bytes) -> None:
-        stream = self._streams[where]
-        stream.write(self._separators[where])
-        stream.write(entry)
+        self._streams[where].write(self._separators[where] + entry)
         self._separators[where] = b",\n"
 
 

@@ -114,7 +114,7 @@ def _areas(findings: Sequence[ViewedFinding], height: int, width: int) -> Iterat
 def _polygon_area(
     polygon: Polygon, rings: list[list[float]], filled: list[Any], height: int, width: int
 ) -> _Area:
-    bbox = list(polygon.bbox_xywh_px)
+    bbox = _extent(rings)
     if any(part.holes for part in polygon.parts):
         raster = _without_holes(polygon, filled, height, width)
         rle: CocoRle = {"size": [height, width], "counts": raster["counts"].decode()}
@@ -141,6 +141,13 @@ def _complement(raster: Any, height: int, width: int) -> Any:
     runs = Mask(height=height, width=width, counts=raster["counts"].decode()).runs()
     turned = [*runs[1:]] if runs[0] == 0 else [0, *runs]  # runs begin with zeros
     return coco_mask.frPyObjects({"size": [height, width], "counts": turned}, height, width)
+
+
+def _extent(rings: list[list[float]]) -> list[float]:
+    """Return left, top, width and height. To sort what follows a curve is quicker than to seek its ends."""
+    xs = sorted(chain.from_iterable(ring[0::2] for ring in rings))
+    ys = sorted(chain.from_iterable(ring[1::2] for ring in rings))
+    return [xs[0], ys[0], xs[-1] - xs[0], ys[-1] - ys[0]]
 
 
 def _flat(ring: Ring) -> list[float]:

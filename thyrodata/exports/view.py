@@ -5,24 +5,26 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from thyrodata.dataset import MANIFEST, RECORDS_FILE, Dataset
 from thyrodata.errors import DatasetError, UsageError
 from thyrodata.exports.fields import count_fields
 from thyrodata.exports.ledger import LossLedger
+from thyrodata.exports.records import ExportedRecord
 from thyrodata.exports.shapes import Outside, Shape, draw
 from thyrodata.exports.windows import PixelWindow, Window, lacks_window, pixel_window
+from thyrodata.io.parquet import stream_as
 from thyrodata.schema.category import category
 from thyrodata.schema.geometry import Geometry
-from thyrodata.schema.record import Finding, ImageRecord, best_coverage
+from thyrodata.schema.record import Finding, best_coverage
 from thyrodata.schema.vocab import SCHEMES, Coverage, Structure
 from thyrodata.survey import CONSENSUS, reader_of
 
 __all__ = ["LossLedger", "View", "ViewedFinding", "ViewedImage", "exported_readers", "view"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ViewedFinding:
+class ViewedFinding(NamedTuple):
     """A finding, the one geometry of it that is exported, and its category."""
 
     finding: Finding
@@ -30,15 +32,14 @@ class ViewedFinding:
     category: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ViewedImage:
+class ViewedImage(NamedTuple):
     """An image that is exported, its 1-based place in the dataset, its part, and its findings.
 
     It has findings, or is a true negative: its reading is complete and found nothing.
     """
 
     number: int
-    record: ImageRecord
+    record: ExportedRecord
     part: str
     findings: tuple[ViewedFinding, ...]
     window: PixelWindow | None = None
@@ -46,7 +47,7 @@ class ViewedImage:
 
     @property
     def image_id(self) -> str:
-        """See :class:`ImageRecord`."""
+        """See :class:`thyrodata.schema.record.ImageRecord`."""
         return self.record.image_id
 
     @property
@@ -97,7 +98,7 @@ class View:
         """
         self.ledger.clear()
         written = array("q")
-        for number, record in enumerate(self.dataset.records(), 1):
+        for number, record in enumerate(stream_as(self.dataset.path / RECORDS_FILE, ExportedRecord), 1):
             part = self.part_of.get(record.image_id)
             shown = self.show(record, number, part) if part is not None else None
             if shown is not None:
@@ -105,7 +106,7 @@ class View:
                 yield shown
         self.count_fields(written)
 
-    def show(self, record: ImageRecord, number: int, part: str) -> ViewedImage | None:
+    def show(self, record: ExportedRecord, number: int, part: str) -> ViewedImage | None:
         """Return an image as it is exported, or nothing, and account for it.
 
         Args:
@@ -148,13 +149,13 @@ class View:
         if self.holds is not None:
             self.ledger.fields.update(count_fields(self.dataset.path / RECORDS_FILE, written, self.holds))
 
-    def _is_empty(self, record: ImageRecord) -> bool:
+    def _is_empty(self, record: ExportedRecord) -> bool:
         return not any(
             finding.structure is not Structure.MARKER and reader_of(finding.origin) == self.reader
             for finding in record.findings
         )
 
-    def _findings(self, record: ImageRecord) -> Iterator[ViewedFinding]:
+    def _findings(self, record: ExportedRecord) -> Iterator[ViewedFinding]:
         width, height = record.image.width, record.image.height
         for finding in record.findings:
             if finding.structure is Structure.MARKER:
@@ -182,7 +183,7 @@ class View:
             yield ViewedFinding(finding=finding, geometry=geometry, category=named)
 
 
-def _coverage(record: ImageRecord, reader: str) -> Coverage | None:
+def _coverage(record: ExportedRecord, reader: str) -> Coverage | None:
     """Return what a reader covered of an image; nothing, if that reader never looked at it."""
     if reader == CONSENSUS:
         return record.coverage

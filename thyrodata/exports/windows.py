@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thyrodata.errors import UsageError
-from thyrodata.schema.record import ImageRecord
+from thyrodata.exports.records import ExportedRecord
 from thyrodata.schema.vocab import Modality
 
 __all__ = [
@@ -92,18 +92,18 @@ def parse_window(text: str | None, offset_hu: float | None) -> Window | None:
     return FixedWindow(low_hu=low, high_hu=high, offset_hu=offset_hu)
 
 
-def _is_deep(record: ImageRecord) -> bool:
+def _is_deep(record: ExportedRecord) -> bool:
     """Return whether an image has more bits than every trainer reads."""
     return (record.image.bit_depth or 0) > DEEP
 
 
-def lacks_window(record: ImageRecord, window: Window | None) -> bool:
+def lacks_window(record: ExportedRecord, window: Window | None) -> bool:
     """Return whether an image is to be reduced by its own window, and has none."""
     stated = record.acquisition is not None and record.acquisition.window_hu is not None
     return isinstance(window, RecordWindow) and _is_deep(record) and not stated
 
 
-def pixel_window(record: ImageRecord, window: Window | None) -> PixelWindow | None:
+def pixel_window(record: ExportedRecord, window: Window | None) -> PixelWindow | None:
     """Return the window of a record's image in stored values; ``None`` if the file stays as it is.
 
     Args:
@@ -124,7 +124,7 @@ def pixel_window(record: ImageRecord, window: Window | None) -> PixelWindow | No
     return (low - window.offset_hu, high - window.offset_hu)
 
 
-def _window_hu(record: ImageRecord, window: FixedWindow | RecordWindow) -> tuple[float, float]:
+def _window_hu(record: ExportedRecord, window: FixedWindow | RecordWindow) -> tuple[float, float]:
     if isinstance(window, FixedWindow):
         return (window.low_hu, window.high_hu)
     if record.acquisition is None or record.acquisition.window_hu is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from thyrodata.io.parquet import RowsOf, stream_groups
 
 __all__ = ["BoxColumns", "stream_box_columns"]
+
+T = TypeVar("T")
 
 _FINDING = "findings.list.element"
 _COLUMNS = [
@@ -62,13 +64,17 @@ class BoxColumns:
     """(findings, 4): left, top, width, height in pixels."""
 
 
-def stream_box_columns(path: Path) -> Iterator[tuple[BoxColumns, RowsOf]]:
-    """Yield the columns of each row group, and a function that returns rows of it as whole records.
+def stream_box_columns(path: Path, cls: type[T]) -> Iterator[tuple[BoxColumns, RowsOf[T]]]:
+    """Yield the columns of each row group, and a function that returns rows of it as objects.
+
+    Args:
+        path: The records file.
+        cls: As in :func:`thyrodata.io.parquet.stream_as`.
 
     Raises:
         DatasetError: The file is missing, damaged or not of this schema.
     """
-    for batch, rows_of in stream_groups(path, _COLUMNS):
+    for batch, rows_of in stream_groups(path, _COLUMNS, cls):
         yield _columns(batch), rows_of
 
 

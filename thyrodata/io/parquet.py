@@ -41,8 +41,8 @@ __all__ = [
 
 T = TypeVar("T")
 
-RowsOf = Callable[[Sequence[int]], list[ImageRecord]]
-"""Returns rows of a row group, by their places in it, as records."""
+RowsOf = Callable[[Sequence[int]], list[T]]
+"""Returns rows of a row group, by their places in it, as objects."""
 
 DECODING = (pa.ArrowException, ValueError, TypeError, KeyError, SchemaError)
 """What decoding a damaged file may raise."""
@@ -265,20 +265,25 @@ def stream_batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.
             yield _batch(file, group, columns)
 
 
-def stream_groups(path: Path, columns: list[str]) -> Iterator[tuple[pa.RecordBatch, RowsOf]]:
-    """Yield some columns of each row group, and a function that returns rows of it as whole records.
+def stream_groups(path: Path, columns: list[str], cls: type[T]) -> Iterator[tuple[pa.RecordBatch, RowsOf[T]]]:
+    """Yield some columns of each row group, and a function that returns rows of it as objects.
 
-    So most records may be read by a few columns, and those that need it in full. The function is good until
-    the next group is asked for, and raises a DatasetError if one of its records is invalid.
+    So most records may be read by a few columns, and only those that need it as objects. The function is good
+    until the next group is asked for, and raises a DatasetError if one of its records is invalid.
+
+    Args:
+        path: The records file.
+        columns: Parquet columns.
+        cls: As in :func:`stream_as`.
 
     Raises:
         DatasetError: The file is missing, damaged or not of this schema.
     """
     with _opened(path) as file:
 
-        def rows_of(group: int, rows: Sequence[int]) -> list[ImageRecord]:
+        def rows_of(group: int, rows: Sequence[int]) -> list[T]:
             try:
-                return _objects(_batch(file, group, None).take(pa.array(rows, pa.int64())), ImageRecord)
+                return _objects(_batch(file, group, _columns_of(cls)).take(pa.array(rows, pa.int64())), cls)
             except DECODING as error:
                 raise _damaged(path, error) from None
 
@@ -322,17 +327,21 @@ def stream_as(path: Path, cls: type[T]) -> Iterator[T]:
     Raises:
         DatasetError: The file is missing, damaged or not of this schema, or a record in it is invalid.
     """
-    leaves = [
-        leaf
-        for field in field_hints(cls)
-        for leaf in _leaves(field.name, field.hint, RECORDS.field(field.name).type)
-    ]
-    for batch in stream_batches(path, leaves):
+    for batch in stream_batches(path, _columns_of(cls)):
         try:
             objects = _objects(batch, cls)
         except DECODING as error:
             raise _damaged(path, error) from None
         yield from objects
+
+
+def _columns_of(cls: type[Any]) -> list[str]:
+    """Return the Parquet columns that hold the fields of a class."""
+    return [
+        leaf
+        for field in field_hints(cls)
+        for leaf in _leaves(field.name, field.hint, RECORDS.field(field.name).type)
+    ]
 
 
 def _damaged(path: Path, error: Exception) -> DatasetError:

@@ -171,8 +171,8 @@ class RawFile:
     @property
     def suffix(self) -> str:
         """The last suffix with its dot, in lower case; empty if there is none."""
-        dot = self.name.rfind(".")
-        return self.name[dot:].lower() if dot > 0 else ""
+        dot = self.path.rfind(".")
+        return self.path[dot:].lower() if dot > self.path.rfind("/") + 1 else ""
 
     @property
     def local(self) -> Path:
