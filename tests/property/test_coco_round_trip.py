@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -250,10 +251,11 @@ def check_account(account: Any, files: Files) -> None:
     assert not account.lost
     assert not account.changed
     own = {"id", "file_name", "width", "height"}
-    assert account.fields["source_fields"] == sum(bool(said(image, own)) for image in images)
+    unknown = Counter(f"source_fields/{key}" for image in images for key in said(image, own))
     own = {"id", "image_id", "category_id", "bbox", "segmentation", "iscrowd"}
-    noted = {annotation["image_id"] for annotation in annotations if said(annotation, own)}
-    assert account.fields["findings.source_fields"] == len(noted)
+    noted = {(entry["image_id"], key) for entry in annotations for key in said(entry, own)}
+    unknown += Counter(f"findings.source_fields/{key}" for _, key in noted)
+    assert {name: n for name, n in account.fields.items() if "/" in name} == unknown
 
 
 def said(entry: dict[str, Any], own: set[str]) -> dict[str, Any]:

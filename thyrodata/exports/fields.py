@@ -27,7 +27,11 @@ _COLUMNS = (
     ),
     Column(name="findings.nodule_id", leaf="findings.list.element.nodule_id"),
     Column(name="findings.score", leaf="findings.list.element.score"),
-    Column(name="findings.source_fields", leaf="findings.list.element.source_fields.list.element.name"),
+    Column(
+        name="findings.source_fields",
+        leaf="findings.list.element.source_fields.list.element.name",
+        named=True,
+    ),
     Column(name="group_id", leaf="group_id"),
     Column(name="image.crop", leaf="image.crop.source_width"),
     Column(name="image.frame_index", leaf="image.frame_index"),
@@ -40,7 +44,7 @@ _COLUMNS = (
     Column(name="remarks", leaf="remarks.list.element.code"),
     Column(name="series_id", leaf="series_id"),
     Column(name="source", leaf="source"),
-    Column(name="source_fields", leaf="source_fields.list.element.name"),
+    Column(name="source_fields", leaf="source_fields.list.element.name", named=True),
     Column(name="study_id", leaf="study_id"),
 )
 
@@ -54,6 +58,8 @@ format, or in the account of the export.
 
 def count_fields(path: Path, places: Sequence[int], held: Collection[str]) -> Counter[str]:
     """Count, of some records, those that state each field that a format has no place for.
+
+    Of source fields each name is counted: ``source_fields/license``.
 
     Args:
         path: The records file.

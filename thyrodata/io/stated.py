@@ -25,6 +25,8 @@ class Column:
     leaf: str
     more_than: int = 0
     """A list states something if it has more elements than this."""
+    named: bool = False
+    """Whether it is a list of names and texts, of which each name is counted: ``source_fields/license``."""
 
 
 def count_stated(path: Path, columns: Mapping[str, Column], places: NDArray[np.int64]) -> Counter[str]:
@@ -45,9 +47,28 @@ def count_stated(path: Path, columns: Mapping[str, Column], places: NDArray[np.i
         here = places[first:last] - start
         start += batch.num_rows
         for name, column in columns.items():
-            if n := int(np.count_nonzero(_stated(batch, column)[here])):
+            if column.named:
+                counts.update({f"{name}/{key}": n for key, n in _count_names(batch, column, here).items()})
+            elif n := int(np.count_nonzero(_stated(batch, column)[here])):
                 counts[name] += n
     return counts
+
+
+def _count_names(batch: pa.RecordBatch, column: Column, here: NDArray[np.int64]) -> dict[str, int]:
+    """Return in how many of some records each name stands."""
+    of, elements = np.arange(batch.num_rows), batch.column(column.name.partition(".")[0])
+    while pa.types.is_list(elements.type):
+        offsets = elements.offsets.to_numpy()
+        of = np.repeat(of, np.diff(offsets))
+        elements = elements.values[int(offsets[0]) : int(offsets[-1])]
+        below = column.name.partition(".")[2]
+        if below in [field.name for field in elements.type]:
+            elements = elements.field(below)
+    names = elements.field("name").dictionary_encode()
+    keys, codes = names.dictionary.to_pylist(), names.indices.to_numpy(zero_copy_only=False)
+    meant = np.isin(of, here)
+    pairs = np.unique(np.stack([of[meant], codes[meant]]), axis=1)
+    return {keys[code]: int(n) for code, n in enumerate(np.bincount(pairs[1], minlength=len(keys))) if n}
 
 
 def _stated(batch: pa.RecordBatch, column: Column) -> NDArray[np.bool_]:
