@@ -7,15 +7,18 @@ only counts and the names of two slices stand here.
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from PIL import Image
 
 import thyrodata
 from thyrodata.converters.deeplesion import DeepLesion, DeepLesionSettings
-from thyrodata.errors import RawLayoutError
+from thyrodata.errors import OutputError, RawLayoutError
+from thyrodata.exports.yolo import YoloSettings
 from thyrodata.io.raw import Raw
 from thyrodata.schema.vocab import Coverage
 
@@ -153,3 +156,78 @@ def test_the_neighbours_of_three_series_are_all_that_is_published_of_them(folder
         (record,) = (sample.record for sample in converter.samples(item))
         assert record.findings == record.readings == ()
         assert record.group_id == "deeplesion/1"
+
+
+# ---------------------------------------------------------------- YOLO
+
+
+def published_yolo(table):
+    """Class, centre, width and height of every row, as shares of the row's own image, and its slice."""
+    boxes, sizes = numbers(table, "Bounding_boxes") - 1, numbers(table, "Image_size")
+    corners = boxes.reshape(-1, 2, 2) / sizes[:, None, :]
+    middle, side = corners.mean(axis=1), corners[:, 1] - corners[:, 0]
+    kinds = [f"deeplesion-site/{SITES[kind - 1]}" for kind in table["Coarse_lesion_type"]]
+    parts = [PARTS[part - 1] for part in table["Train_Val_Test"]]
+    names = [
+        f"{part}/{name.removesuffix('.png')}" for part, name in zip(parts, table["File_name"], strict=True)
+    ]
+    return pd.DataFrame(
+        {
+            "name": names,
+            "kind": kinds,
+            "cx": middle[:, 0],
+            "cy": middle[:, 1],
+            "w": side[:, 0],
+            "h": side[:, 1],
+        }
+    )
+
+
+def written_yolo(folder):
+    kinds = yaml.safe_load((folder / "data.yaml").read_text())["names"]
+    rows = [
+        (path.relative_to(folder / "labels").with_suffix("").as_posix(), *line.split())
+        for path in (folder / "labels").rglob("*.txt")
+        for line in path.read_text().splitlines()
+    ]
+    found = pd.DataFrame(rows, columns=["name", "kind", "cx", "cy", "w", "h"])
+    found["kind"] = [kinds[int(kind)] for kind in found["kind"]]
+    return found.astype(dict.fromkeys(["cx", "cy", "w", "h"], float))
+
+
+def in_one_order(rows):
+    return rows.sort_values(["name", "cx", "cy", "w", "h"], ignore_index=True)
+
+
+def test_yolo_is_as_computed_independently(made, table, tmp_path):
+    """A slice without a file is named by its id; the four that have one lie in folders."""
+    accepted = thyrodata.export(
+        "yolo",
+        made.dataset,
+        tmp_path / "o",
+        split="official",
+        accept=["outside-image"],
+        settings=YoloSettings(labels_only=True),
+    )
+    assert accepted.ledger.written == {"images": 7236, "findings": 7388}
+    assert accepted.ledger.changed == {("findings", "outside-image"): 2}
+    found, wanted = written_yolo(tmp_path / "o"), published_yolo(table)
+    found["name"] = found["name"].str.replace(r"Images_png/([^/]+)/", r"\1_", regex=True)
+    found, wanted = in_one_order(found), in_one_order(wanted)
+    assert len(found) == len(wanted) == 7388
+    assert (found[["name", "kind"]] == wanted[["name", "kind"]]).all(axis=None)
+    columns = ["cx", "cy", "w", "h"]
+    assert np.abs(found[columns].to_numpy() - wanted[columns].to_numpy()).max() < 1e-6
+    constant = published_yolo(table.assign(Image_size="512, 512"))
+    assert np.abs(in_one_order(constant)[columns].to_numpy() - wanted[columns].to_numpy()).max() > 0.01
+
+
+def test_boxes_that_leave_their_image_are_refused_and_clipped_only_if_asked(made, tmp_path):
+    labels = YoloSettings(labels_only=True)
+    with pytest.raises(OutputError, match="outside-image: 2 findings"):
+        thyrodata.export("yolo", made.dataset, tmp_path / "o", settings=labels)
+    assert not (tmp_path / "o").exists()
+    clipped = thyrodata.export("yolo", made.dataset, tmp_path / "o", settings=replace(labels, clip=True))
+    assert clipped.ledger.changed == {("findings", "clipped"): 2}
+    found = written_yolo(tmp_path / "o")
+    assert (found["cx"] + found["w"] / 2).max() < 1 + 2e-6
