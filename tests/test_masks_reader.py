@@ -17,7 +17,7 @@ from tests.contract.run import convert
 from tests.fixtures.masks.make import HEIGHT, WIDTH, disc, make, png
 from thyrodata.conversion import convert as convert_dataset
 from thyrodata.converters.masks import MAX_PARTS, Instances, Masks, MasksSettings
-from thyrodata.errors import CaseError, RawLayoutError, UsageError
+from thyrodata.errors import CaseError, RawLayoutError, SplitError, UsageError
 from thyrodata.io.maskvalues import MAX_VALUES
 from thyrodata.io.raw import Raw
 from thyrodata.phantoms import jpeg_bytes
@@ -354,3 +354,13 @@ def test_components_cover_what_one_finding_covers(one, area):
     found = [pixels(finding) for finding in parts.findings] if parts else []
     assert len(found) == len(flooded(whole))
     assert np.array_equal(sum(found, np.zeros(whole.shape, int)), whole)
+
+
+def test_a_split_by_an_identity_that_is_not_said_is_refused_before_anything_is_written(folder, tmp_path):
+    out = tmp_path / "out"
+    with pytest.raises(SplitError, match="does not name patients"):
+        convert_dataset("masks", folder, out, by="patient")
+    assert list(tmp_path.iterdir()) == []
+    said = MasksSettings(group="([^/]*)$", group_kind=GroupKind.PATIENT)
+    made = convert_dataset("masks", folder, out, by="patient", settings=said)
+    assert made.dataset.split_report()["grouped_by"] == ["patient"]

@@ -15,7 +15,7 @@ from thyrodata import __version__
 from thyrodata.converters import load_converter
 from thyrodata.dataset import MANIFEST, RECORDS_FILE, Dataset, seal, write_manifest
 from thyrodata.engine import Converter, Destination, OnError, Plan, Progress, Run, plan_items, run_items
-from thyrodata.errors import CaseError, InterruptedRunError, OutputError, UsageError
+from thyrodata.errors import CaseError, InterruptedRunError, OutputError, SchemaError, UsageError
 from thyrodata.io.cards import load_card
 from thyrodata.io.collector import collector_paused
 from thyrodata.io.files import write_file
@@ -123,6 +123,8 @@ def convert(
         max_skipped=max_skipped,
         encoder=_encoder(encoder),
     )
+    if identity is None:
+        job.check_kind()
     if dry_run:
         return job.report(job.read(None, workers, progress), None, target)
     with (
@@ -174,6 +176,20 @@ class _Job:
         self._policy = policy
         self._max_skipped = max_skipped
         self._encoder = encoder
+
+    def check_kind(self) -> None:
+        """Refuse, before anything is written, to split by another identity than the first item publishes.
+
+        Raises:
+            SplitError: The source does not name that identity, or names a coarser one.
+        """
+        if self._split.by is None or self._plan is None:
+            return
+        try:
+            kinds = {sample.record.group_kind for sample in self._converter.samples(self._plan.items[0])}
+        except (CaseError, SchemaError):
+            return  # what is wrong with it is said when it is read
+        check_kind(self._split.by, kinds)
 
     def read(self, destination: Destination | None, workers: int | None, progress: Progress | None) -> Run:
         """Read all items, once; with a destination, write images and chunks."""
