@@ -6,17 +6,26 @@ Pictures ``N_k.jpg`` and case files ``N.xml`` lie in one folder (Pedraza et al.,
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from thyrodata.errors import RawLayoutError
 from thyrodata.io.images import IMAGE_SUFFIXES
+from thyrodata.io.orientation import AS_IS, dice_of_flips
 from thyrodata.io.raw import Raw, RawFile
 from thyrodata.io.regions import read_regions
 from thyrodata.io.xml import parse_xml, texts
 from thyrodata.schema.geometry import PolygonPart, Ring
+from thyrodata.schema.record import Remark
 
-__all__ = ["PICTURE", "list_version_1", "read_outlines"]
+__all__ = ["PICTURE", "list_version_1", "mask_doubts", "read_outlines"]
+
+CLEARLY = 0.1
+"""How much better the Dice of a flipped mask must be to make its orientation doubtful."""
 
 PICTURE = re.compile(r"([1-9][0-9]{0,8})_([1-9][0-9]{0,8})")
 """The name of a picture, without its suffix: the numbers of its case and of the picture in it."""
@@ -61,3 +70,25 @@ def read_outlines(case: RawFile) -> Mapping[str, Sequence[Ring]]:
         rings = [PolygonPart(exterior=region.points).exterior for region in regions if region.kind != "arrow"]
         found.setdefault(said.get("image", "").strip(), []).extend(rings)
     return found
+
+
+def mask_doubts(masks: Mapping[str, NDArray[np.bool_]], outlines: Sequence[Ring]) -> Iterator[Remark]:
+    """Remark masks without a pixel, masks that are one mask, and masks that fit version 1 better flipped.
+
+    Args:
+        masks: By reader, bool (height, width).
+        outlines: Of the picture, in version 1.
+    """
+    for reader, mask in masks.items():
+        if not mask.any():
+            yield Remark(code="mask-empty", text=f"the mask of {reader} holds no pixel")
+        # Files lose which way is up, and a flip that fits better may be another nodule: nothing is guessed.
+        dice = dice_of_flips(mask, outlines)
+        if dice and max(dice.values()) >= dice[AS_IS] + CLEARLY:
+            fits = ", ".join(f"{how} {value:.2f}" for how, value in dice.items())
+            text = f"the mask of {reader} fits version 1's outline better when flipped: Dice {fits}"
+            yield Remark(code="orientation-doubtful", text=f"{text}; it is kept as it is")
+    for one, other in combinations(masks, 2):
+        if masks[one].any() and np.array_equal(masks[one], masks[other]):
+            text = f"the masks of {one} and {other} are equal in every pixel"
+            yield Remark(code="readers-equal", text=text)

@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import combinations
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
@@ -18,13 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thyrodata.converters._values import Values
-from thyrodata.converters._version_1 import PICTURE, list_version_1, read_outlines
+from thyrodata.converters._version_1 import PICTURE, list_version_1, mask_doubts, read_outlines
 from thyrodata.engine import Absent, FileBytes, Sample
 from thyrodata.errors import CaseError, RawLayoutError
 from thyrodata.io.images import IMAGE_SUFFIXES
 from thyrodata.io.masks import encode_mask
 from thyrodata.io.nifti import read_nifti_mask
-from thyrodata.io.orientation import AS_IS, dice_of_flips
 from thyrodata.io.raw import Raw, RawFile
 from thyrodata.io.tables import Row, read_table
 from thyrodata.schema.geometry import Ring
@@ -45,8 +43,6 @@ from thyrodata.schema.vocab import SCHEMES, Coverage, GroupKind, Modality, Sex, 
 __all__ = ["DdtiV2", "DdtiV2Image", "DdtiV2Settings"]
 
 TABLE = "df_actualizado.csv"
-CLEARLY = 0.1
-"""How much better the Dice of a flipped mask must be to make its orientation doubtful."""
 
 
 class _Reader(NamedTuple):
@@ -158,7 +154,8 @@ class DdtiV2:
         file = _one([file for file in item.files if file.suffix in IMAGE_SUFFIXES])
         image = file.image() if file else None
         masks, remarks = _masks(item, row)
-        remarks += _doubts(masks, _outlines(item, name))
+        named = {reader.name: mask for reader, mask in masks.items()}
+        remarks += mask_doubts(named, _outlines(item, name))
         if not image and self.settings.images:
             text = f"the folder of images has no {name}.jpg: the record is without a picture"
             remarks.append(Remark(code="image-missing", text=text))
@@ -225,23 +222,6 @@ def _masks(item: DdtiV2Image, row: Row) -> tuple[Masks, list[Remark]]:
                 text = f"{reader.column} is 0, and {file} is there; it is kept"
                 remarks.append(Remark(code="mask-not-in-table", text=text))
     return masks, remarks
-
-
-def _doubts(masks: Masks, outlines: Sequence[Ring]) -> Iterator[Remark]:
-    """Remark masks without a pixel, masks that are one mask, and masks that fit version 1 better flipped."""
-    for reader, mask in masks.items():
-        if not mask.any():
-            yield Remark(code="mask-empty", text=f"the mask of {reader.name} holds no pixel")
-        # Files lose which way is up, and a flip that fits better may be another nodule: nothing is guessed.
-        dice = dice_of_flips(mask, outlines)
-        if dice and max(dice.values()) >= dice[AS_IS] + CLEARLY:
-            fits = ", ".join(f"{how} {value:.2f}" for how, value in dice.items())
-            text = f"the mask of {reader.name} fits version 1's outline better when flipped: Dice {fits}"
-            yield Remark(code="orientation-doubtful", text=f"{text}; it is kept as it is")
-    for one, other in combinations(masks, 2):
-        if masks[one].any() and np.array_equal(masks[one], masks[other]):
-            text = f"the masks of {one.name} and {other.name} are equal in every pixel"
-            yield Remark(code="readers-equal", text=text)
 
 
 def _outlines(item: DdtiV2Image, name: str) -> Sequence[Ring]:
