@@ -305,6 +305,16 @@ def test_a_row_that_is_there_twice_is_two_findings_and_remarked(tmp_path):
     assert remark.text == "DL_info.csv:3 is the same as DL_info.csv:2"
 
 
+def test_a_table_whose_last_line_has_no_end_is_read_and_remarked(tmp_path):
+    (tmp_path / TABLE).write_text(table_text(ROWS[:2]).removesuffix("\n"))
+    *others, last = [sample.record for sample in read(tmp_path, annotations_only=True).values()]
+    assert "no-line-end" in codes(last)
+    assert not any("no-line-end" in codes(other) for other in others)
+    (tmp_path / TABLE).write_text(table_text(ROWS[:2]).removesuffix("\n")[:-1])
+    with pytest.raises(RawLayoutError, match="cut inside its last row"):
+        read(tmp_path, annotations_only=True)
+
+
 def test_absent_images_are_refused_all_at_once(copy):
     (copy / "Images_png/900002_01_01/100.png").unlink()
     (copy / "Images_png/900007_01_01/001.png").unlink()

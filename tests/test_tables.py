@@ -89,3 +89,11 @@ def test_a_missing_line_end_may_be_a_remark_instead(tmp_path):
     read = table(tmp_path, "a,b\n1,2", ends=False)
     assert not read.terminated
     assert read.rows[0]["b"] == "2"
+    assert not read.rows[0].ended
+
+
+@pytest.mark.parametrize("data", ["a,b\n1,2\n3", "a,b\n1,2\n3,"])
+def test_a_last_row_without_its_last_cell_is_cut(tmp_path, data):
+    with pytest.raises(RawLayoutError, match="cut inside its last row") as caught:
+        table(tmp_path, data, ends=False)
+    assert caught.value.where == "t.csv:3"

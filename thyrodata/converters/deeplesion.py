@@ -164,6 +164,8 @@ class DeepLesion:
         texts = {name: rows[0][name] for name in ("Key_slice_index", "Slice_range", *of.not_understood)}
         remarks = [_not_understood(rows[0], column) for column in of.not_understood]
         remarks += [Remark(code="row-repeated", text=text) for text in of.repeats]
+        if not of.ended:
+            remarks.append(Remark(code="no-line-end", text="rows of the table may be missing after this one"))
         # The window is the key slice's own; all else that a row says of its slice holds for the series.
         window = of.window_hu if item.is_key else None
         record = ImageRecord(

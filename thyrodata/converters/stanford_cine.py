@@ -95,7 +95,7 @@ class StanfordCine:
                 hint="give the folder of the release that holds the one beside the other",
             )
         rows: dict[str, list[Row]] = {}
-        for row in read_table(files[1], ("annot_id", *_OF_PATIENT, *_OF_NODULE)).rows:
+        for row in read_table(files[1], ("annot_id", *_OF_PATIENT, *_OF_NODULE), ends=False).rows:
             rows.setdefault(_nodule_of(row), []).append(row)
         with open_hdf5(files[0]) as opened:
             nodules, numbers, at_once = _listing(opened, str(files[0]))

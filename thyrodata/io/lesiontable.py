@@ -94,6 +94,8 @@ class LesionSlice:
     """The columns that say something else than their scale has."""
     repeats: tuple[str, ...]
     """Which rows are the same as an earlier one: one lesion measured once, or two of one measure."""
+    ended: bool
+    """Whether the line of its last row has an end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +115,7 @@ def read_lesion_table(file: RawFile) -> Table:
         CaseError: The file cannot be read.
         RawLayoutError: It is no table, or has not the columns of the release or others as well.
     """
-    table = read_table(file, _COLUMNS)
+    table = read_table(file, _COLUMNS, ends=False)
     unknown = [column for column in table.columns if column not in _COLUMNS]
     if unknown:
         raise RawLayoutError(
@@ -196,6 +198,7 @@ def read_lesion_slice(rows: Sequence[Row]) -> LesionSlice:
         part=part,
         not_understood=tuple(odd),
         repeats=tuple(_repeats(rows)),
+        ended=rows[-1].ended,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from thyrodata.errors import CaseError, RawLayoutError
 from thyrodata.io.raw import RawFile
@@ -28,6 +28,8 @@ class Row(Mapping[str, str]):
     file: str
     line: int
     """1-based, of the row's first line."""
+    ended: bool = True
+    """Whether its line has an end; one without may be the last of a table that was cut."""
 
     @property
     def where(self) -> str:
@@ -79,7 +81,8 @@ def read_table(
         file: The file.
         columns: Columns that must be there, in any order; others are kept. Without a header, all columns.
         header: Whether the first row names the columns.
-        ends: Whether the writer of such tables always ends the last line, so that one without is cut.
+        ends: Whether the writer of such tables always ends the last line, so that one without is cut. If not,
+            a last line without an end is cut if a cell is missing, or its last cell is empty.
         delimiter: What stands between two cells.
 
     Raises:
@@ -108,8 +111,12 @@ def read_table(
             raise RawLayoutError("the table is empty", where=str(file), hint=_AGAIN)
         names = tuple(name.strip() for name in found.pop(0)[1])
         _check_columns(names, columns, str(file))
-    rows = tuple(Row(columns=names, cells=cells, file=str(file), line=line) for line, cells in found)
-    return Table(columns=names, rows=rows, terminated=terminated)
+    rows = [Row(columns=names, cells=cells, file=str(file), line=line) for line, cells in found]
+    if rows and not terminated:
+        rows[-1] = replace(rows[-1], ended=False)
+        if len(rows[-1].cells) < len(names) or not rows[-1].cells[-1]:
+            raise RawLayoutError("the table is cut inside its last row", where=rows[-1].where, hint=_AGAIN)
+    return Table(columns=names, rows=tuple(rows), terminated=terminated)
 
 
 def _text(file: RawFile) -> str:
