@@ -87,7 +87,6 @@ def test_a_broken_table_is_refused(tmp_path, data, what, where):
 
 def test_a_missing_line_end_may_be_a_remark_instead(tmp_path):
     read = table(tmp_path, "a,b\n1,2", ends=False)
-    assert not read.terminated
     assert read.rows[0]["b"] == "2"
     assert not read.rows[0].ended
 

@@ -14,7 +14,7 @@ from typing import ClassVar
 from thyrodata.engine import FileBytes, Sample
 from thyrodata.errors import CaseError, RawLayoutError
 from thyrodata.io.images import IMAGE_SUFFIXES
-from thyrodata.io.raw import Raw, RawFile, RawImage
+from thyrodata.io.raw import Raw, RawFile, RawImage, at_most_one
 from thyrodata.io.regions import Region, read_regions
 from thyrodata.io.xml import Element, parse_xml, texts
 from thyrodata.schema.geometry import Line, Point, Polygon, PolygonPart
@@ -120,12 +120,10 @@ class Ddti:
 
 
 def _one(item: DdtiCase, files: list[RawFile], what: str) -> RawFile:
-    if len(files) == 1:
-        return files[0]
-    if not files:
+    file = at_most_one(files, what)
+    if file is None:
         raise CaseError(f"{what} is missing", where=str(item), hint="copy it again from the release")
-    names = " and ".join(map(str, files))
-    raise CaseError(f"{what} is there twice: {names}", where=str(files[0]), hint="remove the wrong one")
+    return file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from thyrodata.errors import CaseError, RawLayoutError
 from thyrodata.io.hashes import hash_pixels
 from thyrodata.io.images import decode_image
 from thyrodata.io.masks import encode_mask
-from thyrodata.io.raw import Raw, RawFile, RawImage
+from thyrodata.io.raw import Raw, RawFile, RawImage, at_most_one
 from thyrodata.schema.record import CropLedger, Finding, ImageRecord, Reading, Remark
 from thyrodata.schema.vocab import Coverage, GroupKind, Modality, Structure
 
@@ -122,12 +122,9 @@ def _pair(files: list[RawFile]) -> _Pair:
 
 
 def _one(files: list[RawFile], folder: str) -> RawFile:
-    found = [file for file in files if file.path.lower().startswith(folder)]
-    if len(found) == 1:
-        return found[0]
+    found = at_most_one([file for file in files if file.path.lower().startswith(folder)], f"the {folder}")
     if found:
-        names = " and ".join(map(str, found))
-        raise CaseError(f"the {folder} is there twice: {names}", where=str(found[0]), hint="remove one")
+        return found
     raise CaseError(f"{files[0]} has no partner in {folder}", where=str(files[0]), hint=_AGAIN)
 
 

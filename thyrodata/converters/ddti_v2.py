@@ -23,7 +23,7 @@ from thyrodata.errors import CaseError, RawLayoutError
 from thyrodata.io.images import IMAGE_SUFFIXES
 from thyrodata.io.masks import encode_mask
 from thyrodata.io.nifti import read_nifti_mask
-from thyrodata.io.raw import Raw, RawFile
+from thyrodata.io.raw import Raw, RawFile, at_most_one
 from thyrodata.io.tables import Row, read_table
 from thyrodata.schema.geometry import Ring
 from thyrodata.schema.record import (
@@ -151,7 +151,7 @@ class DdtiV2:
         """
         row = _only_row(item)
         name = row[_IMAGE]
-        file = _one([file for file in item.files if file.suffix in IMAGE_SUFFIXES])
+        file = at_most_one([file for file in item.files if file.suffix in IMAGE_SUFFIXES], "the picture")
         image = file.image() if file else None
         masks, remarks = _masks(item, row)
         named = {reader.name: mask for reader, mask in masks.items()}
@@ -186,13 +186,6 @@ class DdtiV2:
         yield Sample(record=record, pixels=FileBytes(image=image) if image else Absent())
 
 
-def _one(files: Sequence[RawFile]) -> RawFile | None:
-    if len(files) > 1:
-        both = " and ".join(map(str, files))
-        raise CaseError(f"it is there twice: {both}", where=str(files[0]), hint="remove the wrong one")
-    return files[0] if files else None
-
-
 def _only_row(item: DdtiV2Image) -> Row:
     row, *others = item.rows
     name = PICTURE.fullmatch(row[_IMAGE])
@@ -211,7 +204,9 @@ def _masks(item: DdtiV2Image, row: Row) -> tuple[Masks, list[Remark]]:
     """Return the mask of each reader who has one: nobody else has looked at the image."""
     masks, remarks = {}, []
     for reader in _READERS:
-        file = _one([file for file in item.files if file.path.rpartition("/")[0] == reader.folder])
+        file = at_most_one(
+            [file for file in item.files if file.path.rpartition("/")[0] == reader.folder], "the mask"
+        )
         flag = row[reader.column]
         if flag not in {"0", "1"} or (flag == "1" and not file):
             what = f"and {reader.folder}/{row[_IMAGE]}.nii is missing" if flag == "1" else "not 0 or 1"
@@ -225,7 +220,7 @@ def _masks(item: DdtiV2Image, row: Row) -> tuple[Masks, list[Remark]]:
 
 
 def _outlines(item: DdtiV2Image, name: str) -> Sequence[Ring]:
-    case = _one([file for file in item.files if file.suffix == ".xml"])
+    case = at_most_one([file for file in item.files if file.suffix == ".xml"], "the case file")
     return case.once(read_outlines).get(name.partition("_")[2], ()) if case else ()
 
 

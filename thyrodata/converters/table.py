@@ -64,8 +64,6 @@ class TableImage:
     rows: tuple[Row, ...]
     columns: ColumnMap
     """What the rows' columns mean; one object for all items."""
-    cut: bool
-    """Whether the last row is the table's last line and has no line end."""
     files: tuple[RawFile, ...]
 
     def __str__(self) -> str:
@@ -117,7 +115,6 @@ class TableReader:
                 image=image,
                 rows=tuple(named_by),
                 columns=columns,
-                cut=not table.terminated and named_by[-1] is table.rows[-1],
                 files=shared,
             )
 
@@ -212,6 +209,6 @@ def _outside(findings: Iterable[Finding], width: int, height: int) -> Iterator[R
 
 
 def _open_end(item: TableImage) -> Iterator[Remark]:
-    if item.cut:
+    if not item.rows[-1].ended:
         text = f"{item.rows[-1].where} is the table's last line and has no line end: it may be cut"
         yield Remark(code="no-line-end", text=text)

@@ -16,7 +16,9 @@ from typing import Any
 
 from pycocotools import mask as coco_mask
 
+from thyrodata.exports.pixels import fill_polygon
 from thyrodata.exports.view import ViewedFinding, ViewedImage
+from thyrodata.io.masks import encode_mask
 from thyrodata.schema.coco import CocoAnnotation, CocoImage, CocoRle
 from thyrodata.schema.geometry import Box, Mask, Polygon, Ring
 from thyrodata.schema.plain import to_plain, union_tag
@@ -116,31 +118,11 @@ def _polygon_area(
 ) -> _Area:
     bbox = _extent(rings)
     if any(part.holes for part in polygon.parts):
-        raster = _without_holes(polygon, filled, height, width)
-        rle: CocoRle = {"size": [height, width], "counts": raster["counts"].decode()}
-        return _Area(bbox=bbox, area=int(coco_mask.area(raster)), segmentation=rle)
+        pixels = fill_polygon(polygon, width, height)
+        rle: CocoRle = {"size": [height, width], "counts": encode_mask(pixels).counts}
+        return _Area(bbox=bbox, area=int(pixels.sum()), segmentation=rle)
     raster = filled[0] if len(filled) == 1 else coco_mask.merge(filled)
     return _Area(bbox=bbox, area=int(coco_mask.area(raster)), segmentation=rings)
-
-
-def _without_holes(polygon: Polygon, filled: list[Any], height: int, width: int) -> Any:
-    """Return the run-length encoding of the parts, each less its own holes."""
-    solid = []
-    for part, raster in zip(polygon.parts, filled, strict=True):
-        if part.holes:
-            holes = coco_mask.merge(
-                coco_mask.frPyObjects([_flat(hole) for hole in part.holes], height, width)
-            )
-            solid.append(coco_mask.merge([raster, _complement(holes, height, width)], intersect=True))
-        else:
-            solid.append(raster)
-    return coco_mask.merge(solid)
-
-
-def _complement(raster: Any, height: int, width: int) -> Any:
-    runs = Mask(height=height, width=width, counts=raster["counts"].decode()).runs()
-    turned = [*runs[1:]] if runs[0] == 0 else [0, *runs]  # runs begin with zeros
-    return coco_mask.frPyObjects({"size": [height, width], "counts": turned}, height, width)
 
 
 def _extent(rings: list[list[float]]) -> list[float]:

@@ -12,7 +12,7 @@ from pycocotools import mask as coco_mask
 from thyrodata.io.masks import decode_mask, encode_mask
 from thyrodata.schema.geometry import Box, Mask, Polygon, Ring
 
-__all__ = ["covered"]
+__all__ = ["covered", "fill_polygon"]
 
 
 def covered(geometry: Box | Polygon | Mask, width: int, height: int) -> Mask | None:
@@ -31,13 +31,19 @@ def covered(geometry: Box | Polygon | Mask, width: int, height: int) -> Mask | N
         case Box():
             pixels = _box(geometry, width, height)
         case Polygon():
-            pixels = np.zeros((height, width), np.bool_)
-            for part in geometry.parts:
-                filled = _ring(part.exterior, width, height)
-                for hole in part.holes:
-                    filled &= ~_ring(hole, width, height)
-                pixels |= filled
+            pixels = fill_polygon(geometry, width, height)
     return encode_mask(pixels) if pixels.any() else None
+
+
+def fill_polygon(polygon: Polygon, width: int, height: int) -> NDArray[np.bool_]:
+    """Return the pixels of a polygon's parts, each less its own holes: bool (height, width)."""
+    pixels = np.zeros((height, width), np.bool_)
+    for part in polygon.parts:
+        filled = _ring(part.exterior, width, height)
+        for hole in part.holes:
+            filled &= ~_ring(hole, width, height)
+        pixels |= filled
+    return pixels
 
 
 def _box(box: Box, width: int, height: int) -> NDArray[np.bool_]:

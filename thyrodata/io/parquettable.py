@@ -67,7 +67,7 @@ def _read(data: bytes, file: RawFile) -> Table:
     rows = tuple(
         Row(columns=columns, cells=row, file=str(file), line=line) for line, row in enumerate(cells, 1)
     )
-    return Table(columns=columns, rows=rows, terminated=True)
+    return Table(columns=columns, rows=rows)
 
 
 def _is_plain(kind: Any) -> bool:

@@ -71,7 +71,7 @@ def read_patient_list(file: RawFile, shown: set[str]) -> set[str]:
         if len(row.cells) != 1 or not _PATIENT.fullmatch(row.cells[0].strip()):
             raise RawLayoutError("a line is no number of 8 digits", where=row.where, hint=_AGAIN)
         numbers.add(row.cells[0].strip())
-    if not numbers or (not table.terminated and shown - numbers):
+    if not numbers or (not table.rows[-1].ended and shown - numbers):
         text = (
             "the list is empty, or it is cut: its last line has no end, and it lacks patients who have images"
         )

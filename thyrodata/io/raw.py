@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,7 @@ from thyrodata.io.files import read_bytes
 from thyrodata.io.images import ImageHeader, probe_image
 from thyrodata.schema.record import ImageRef
 
-__all__ = ["Raw", "RawFile", "RawImage", "natural_key", "show_path"]
+__all__ = ["Raw", "RawFile", "RawImage", "at_most_one", "natural_key", "show_path"]
 
 T = TypeVar("T")
 
@@ -251,6 +251,22 @@ class RawFile:
         data = self.read()
         header = probe_image(data, str(self))
         return RawImage(file=self, data=data, sha256=self.raw.reads[self.path], header=header)
+
+
+def at_most_one(files: Sequence[RawFile], what: str) -> RawFile | None:
+    """Return the only one of some files that could stand for one thing; ``None`` if there is none.
+
+    Args:
+        files: The files.
+        what: What they stand for, as the error names it.
+
+    Raises:
+        CaseError: There are several.
+    """
+    if len(files) > 1:
+        names = " and ".join(map(str, files))
+        raise CaseError(f"{what} is there twice: {names}", where=str(files[0]), hint="remove the wrong one")
+    return files[0] if files else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

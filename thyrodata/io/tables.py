@@ -68,8 +68,6 @@ class Table:
 
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
-    terminated: bool
-    """Whether the last line has a line end: where its writer always sets one, a table without is cut."""
 
 
 def read_table(
@@ -116,7 +114,7 @@ def read_table(
         rows[-1] = replace(rows[-1], ended=False)
         if len(rows[-1].cells) < len(names) or not rows[-1].cells[-1]:
             raise RawLayoutError("the table is cut inside its last row", where=rows[-1].where, hint=_AGAIN)
-    return Table(columns=names, rows=tuple(rows), terminated=terminated)
+    return Table(columns=names, rows=tuple(rows))
 
 
 def _text(file: RawFile) -> str:

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from thyrodata.errors import CaseError, RawLayoutError, SchemaError
 from thyrodata.io.images import IMAGE_SUFFIXES
-from thyrodata.io.raw import Raw, RawFile, show_path
+from thyrodata.io.raw import Raw, RawFile, at_most_one, show_path
 from thyrodata.io.xml import Element, parse_xml
 from thyrodata.schema.geometry import Box
 
@@ -188,19 +188,14 @@ class VocImage:
         return self._file(IMAGES, show_path(f"image {IMAGES}{self.name}.jpg"))
 
     def _file(self, folder: str, what: str) -> RawFile:
-        found = [file for file in self.files if file.path.startswith(folder)]
-        if not found:
+        found = at_most_one([file for file in self.files if file.path.startswith(folder)], f"the {what}")
+        if found is None:
             raise CaseError(
                 f"the {what} is missing",
                 where=str(self),
                 hint="add it, or take out what names it",
             )
-        if len(found) > 1:
-            names = " and ".join(map(str, found))
-            raise CaseError(
-                f"the {what} is there twice: {names}", where=str(found[0]), hint="remove the wrong one"
-            )
-        return found[0]
+        return found
 
 
 def list_voc(raw: Raw) -> Iterator[VocImage]:
