@@ -17,7 +17,16 @@ from pycocotools import mask as coco_mask
 
 from thyrodata.schema.card import Card, Counts, Redistribution, Verified
 from thyrodata.schema.geometry import Box, Calipers, Geometry, Line, Mask, Point, Polygon, PolygonPart
-from thyrodata.schema.manifest import SCHEMA_VERSION, Manifest, Operation, Setting, Source, Tally, Version
+from thyrodata.schema.manifest import (
+    SCHEMA_VERSION,
+    Manifest,
+    Operation,
+    Parent,
+    Setting,
+    Source,
+    Tally,
+    Version,
+)
 from thyrodata.schema.record import (
     Acquisition,
     AcrPoints,
@@ -36,6 +45,7 @@ from thyrodata.schema.record import (
     Read,
     Reading,
     Remark,
+    Scaling,
     SourceField,
 )
 from thyrodata.schema.vocab import (
@@ -187,6 +197,19 @@ def crop_ledgers(draw: st.DrawFn) -> CropLedger:
     )
 
 
+@st.composite
+def scalings(draw: st.DrawFn) -> Scaling:
+    height, width = draw(sizes())
+    return Scaling(
+        source_width=width,
+        source_height=height,
+        scale_x=draw(positive_reals),
+        scale_y=draw(positive_reals),
+        offset_x=draw(reals),
+        offset_y=draw(reals),
+    )
+
+
 paths = st.lists(words.filter(lambda w: "/" not in w and "\\" not in w and w not in {".", ".."}), min_size=1)
 
 
@@ -202,6 +225,7 @@ def image_refs(draw: st.DrawFn) -> ImageRef:
         frame_index=draw(maybe(naturals)),
         spacing_mm=draw(maybe(st.tuples(positive_reals, positive_reals))),
         crop=draw(maybe(crop_ledgers())),
+        scaling=draw(maybe(scalings())),
     )
 
 
@@ -307,6 +331,7 @@ sources = st.builds(
     raw_files_skipped=naturals,
     raw_files_ignored=naturals,
 )
+parents = st.builds(Parent, name=texts, sha256=sha256s)
 manifests = st.builds(
     Manifest,
     schema_version=st.just(SCHEMA_VERSION),
@@ -317,5 +342,7 @@ manifests = st.builds(
     pixel_sha256=sha256s,
     counts=tuples_of(st.builds(Tally, what=texts, value=texts, n=naturals)),
     skips=naturals,
-    operation=maybe(st.builds(Operation, name=texts, settings=tuples_of(settings), parent_sha256=sha256s)),
+    operations=tuples_of(
+        st.builds(Operation, name=texts, settings=tuples_of(settings), parents=tuples_of(parents))
+    ),
 )

@@ -27,11 +27,15 @@ LAYERS = {
     "pool": 2,
     **dict.fromkeys(["engine", "phantoms", "survey"], 3),
     "dataset": 3.5,  # surveys its records
+    "change": 4,  # what an operation makes of records
     **dict.fromkeys(["converters", "capture"], 4),
     **dict.fromkeys(["qc", "agreement", "splits", "relabel", "select", "derive", "merge"], 5),
     **dict.fromkeys(["exports", "reports"], 6),
     "partition": 6.5,  # splits with their COCO files: made by a conversion, and added to a dataset
+    "inheritance": 6.7,  # of splits, by a new dataset from its parent
     **dict.fromkeys(["conversion", "detection", "baselines"], 7),
+    "revision": 7.2,  # a dataset from others, as a conversion makes one from a source
+    "curation": 7.5,  # select, relabel, derive, merge, update, remove: a public function each
     "demo": 7.5,  # converts what it has drawn
     "cli": 8,
     **dict.fromkeys(["__init__", "__main__"], 9),

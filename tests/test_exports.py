@@ -412,6 +412,7 @@ STATED = {
     "findings.source_fields": lambda r: {field.name for f in r.findings for field in f.source_fields},
     "group_id": lambda r: True,
     "image.crop": lambda r: r.image.crop is not None,
+    "image.scaling": lambda r: r.image.scaling is not None,
     "image.frame_index": lambda r: r.image.frame_index is not None,
     "image.spacing_mm": lambda r: r.image.spacing_mm is not None,
     "image_labels": lambda r: r.image_labels,

@@ -113,6 +113,7 @@ STATED_BY_NONE = {
     "Derived.from_ids",
     "Derived.policy",
     "Label.reader",
+    "ImageRef.scaling",  # made by `derive`
     "PolygonPart.holes",
 }
 
@@ -141,4 +142,5 @@ def test_every_field_of_the_schema_is_stated_by_a_dataset() -> None:
     ]
     known = {f"{cls.__name__}.{field.name}" for cls in classes for field in fields(cls)}
     stated = {field for name in DATASETS for field in _stated(golden(name))}
-    assert known - stated == STATED_BY_NONE
+    made = {name for name in known if name.startswith("Scaling.")}
+    assert known - stated - made == STATED_BY_NONE

@@ -41,7 +41,7 @@ def make_dataset(
     )
     write_manifest(folder, manifest)
     assert (folder / MANIFEST).exists()
-    write_splits(Dataset(folder), survey, folder, None)
+    write_splits(Dataset(folder), survey, folder)
     seal(folder, {})
     return Dataset(folder)
 

@@ -23,13 +23,13 @@ from thyrodata.io.parquet import read_chunk, stream_as, write_records
 from thyrodata.io.png import PngEncoder
 from thyrodata.io.raw import Raw
 from thyrodata.io.workspace import Workspace, check_apart, opened_workspace
-from thyrodata.partition import SplitPlan, check_kind, parse_kind, write_splits
+from thyrodata.partition import SplitPlan, check_kind, parse_kind, plan_split, write_splits
 from thyrodata.reports.card import dataset_card
 from thyrodata.schema.manifest import SCHEMA_VERSION, Manifest, Setting, Skip, Source, Version
 from thyrodata.schema.plain import from_plain, to_plain
 from thyrodata.survey import Glance, Survey
 
-__all__ = ["Conversion", "convert"]
+__all__ = ["SKIPPED", "VERSIONED", "Conversion", "clear_unfinished", "convert", "write_skips"]
 
 SKIPPED = "reports/skipped.jsonl"
 VERSIONED = ("pyarrow", "pycocotools")
@@ -255,7 +255,7 @@ class _Job:
         )
 
     def _check_skips(self, run: Run, folder: Path) -> None:
-        _write_skips(folder, run.skips)
+        write_skips(folder, run.skips)
         total = run.items + run.stray
         if len(run.skips) > self._max_skipped * total:
             raise OutputError(
@@ -273,19 +273,15 @@ class _Job:
 
     def _assemble(self, run: Run, folder: Path) -> None:
         """Write everything but the images, from the chunks; whatever an earlier attempt left is replaced."""
-        for entry in folder.iterdir():
-            if entry.is_dir() and entry.name != "images":
-                shutil.rmtree(entry)
-            elif entry.is_file():
-                entry.unlink()
-        _write_skips(folder, run.skips)
+        clear_unfinished(folder)
+        write_skips(folder, run.skips)
         write_records(
             folder / RECORDS_FILE, (batch for file in run.chunk_files for batch in read_chunk(file))
         )
         survey = Survey(stream_as(folder / RECORDS_FILE, Glance))
         write_manifest(folder, self._manifest(run, survey))
         dataset = Dataset(folder)
-        write_splits(dataset, survey, folder, self._split)
+        write_splits(dataset, survey, folder, [plan_split(survey, self._split)])
         write_file(folder / "README.md", dataset_card(dataset).encode())
         dataset.note(f"convert {self._converter.name}")
         seal(folder, {m.path: m.sha256 for m in survey.members if m.path and m.sha256})
@@ -343,7 +339,17 @@ def _text(value: object) -> str:
     return str(value)
 
 
-def _write_skips(folder: Path, skips: Sequence[Skip]) -> None:
+def clear_unfinished(folder: Path) -> None:
+    """Remove all but the images of a dataset in the making: an earlier attempt may have left it."""
+    for entry in folder.iterdir():
+        if entry.is_dir() and entry.name != "images":
+            shutil.rmtree(entry)
+        elif entry.is_file():
+            entry.unlink()
+
+
+def write_skips(folder: Path, skips: Sequence[Skip]) -> None:
+    """Write the list of what could not be read, which is there even if it is empty."""
     (folder / SKIPPED).parent.mkdir(exist_ok=True)
     lines = (json.dumps(to_plain(skip), ensure_ascii=False) + "\n" for skip in skips)
     write_file(folder / SKIPPED, "".join(lines).encode())

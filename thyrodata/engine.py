@@ -16,11 +16,11 @@ from hashlib import sha256
 from itertools import chain
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
-from thyrodata.errors import CaseError, RawLayoutError, SchemaError
+from thyrodata.errors import CaseError, DatasetError, RawLayoutError, SchemaError
 from thyrodata.io.collector import collector_paused
-from thyrodata.io.files import write_image
+from thyrodata.io.files import link_image, write_image
 from thyrodata.io.hashes import hash_pixels
 from thyrodata.io.journal import append, entries, repair
 from thyrodata.io.parquet import batch_of, write_chunk
@@ -40,12 +40,16 @@ __all__ = [
     "Encode",
     "FileBytes",
     "Item",
+    "Kept",
+    "Made",
     "OnError",
     "Pixels",
     "Plan",
     "Progress",
+    "Reads",
     "Run",
     "Sample",
+    "make_records",
     "plan_items",
     "run_items",
 ]
@@ -77,11 +81,55 @@ class Encode:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """The image is a file of another dataset, whose record says what its bytes are."""
+
+    place: str
+    """The file."""
+    path: str
+    """Below ``images/`` of the dataset in the making."""
+    sha256: str
+    bit_depth: int
+    link: bool = False
+    """Make a hard link instead of a copy."""
+
+    def read(self) -> bytes:
+        """Return the file's bytes.
+
+        Raises:
+            DatasetError: The file is missing, or is not what its record says.
+        """
+        try:
+            data = Path(self.place).read_bytes()
+        except OSError as error:
+            raise self._lost(f"cannot be read: {error.strerror or error}") from None
+        if sha256(data).hexdigest() != self.sha256:
+            raise self._lost("differs from its checksum")
+        return data
+
+    def size(self) -> int:
+        """Return the size of the file in bytes.
+
+        Raises:
+            DatasetError: The file is missing.
+        """
+        try:
+            return Path(self.place).stat().st_size
+        except OSError as error:
+            raise self._lost(f"cannot be read: {error.strerror or error}") from None
+
+    def _lost(self, what: str) -> DatasetError:
+        return DatasetError(
+            f"an image of the dataset {what}", where=self.place, hint="run `thyrodata verify` on the dataset"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Absent:
     """The source gives annotations without the image."""
 
 
-Pixels = FileBytes | Encode | Absent
+Pixels = FileBytes | Encode | Kept | Absent
 """Where an image's pixels come from."""
 
 
@@ -102,9 +150,21 @@ class Item(Protocol):
 
 
 ItemT = TypeVar("ItemT", bound=Item)
+ReadT_contra = TypeVar("ReadT_contra", bound=Item, contravariant=True)
 
 
-class Converter(Protocol[ItemT]):
+class Reads(Protocol[ReadT_contra]):
+    """Reads items of any kind: all that the engine needs to know of what it runs."""
+
+    def samples(self, item: ReadT_contra) -> Iterable[Sample]:
+        """Read one item.
+
+        Raises:
+            CaseError: Something in it is broken; nothing of the item is kept then.
+        """
+
+
+class Converter(Reads[ItemT], Protocol[ItemT]):
     """Reads one published dataset.
 
     A converter only reads. It writes no files, logs nothing and catches nothing: choices belong to
@@ -122,13 +182,6 @@ class Converter(Protocol[ItemT]):
 
         Raises:
             RawLayoutError: The folder is not laid out as the dataset is published.
-        """
-
-    def samples(self, item: ItemT) -> Iterable[Sample]:
-        """Read one item.
-
-        Raises:
-            CaseError: Something in it is broken; nothing of the item is kept then.
         """
 
 
@@ -155,11 +208,6 @@ class Plan:
     unclaimed: tuple[RawFile, ...]
     reads: str
     """The files that listing the items has read, as ``sha256sum`` prints them."""
-
-    @property
-    def chunks(self) -> int:
-        """How many chunks the items make."""
-        return -(-len(self.items) // CHUNK)
 
     def listing_sha256(self) -> str:
         """Return a hash of every file's path, size and time of change: equal while nothing is touched."""
@@ -234,8 +282,8 @@ class ChunkDone:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """What a whole run came to."""
+class Made:
+    """The records and images that items came to."""
 
     records: int
     image_bytes: int
@@ -243,6 +291,13 @@ class Run:
     """Images that were encoded, not copied."""
     skips: tuple[Skip, ...]
     pixel_sha256: str
+    chunk_files: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run(Made):
+    """What reading a whole source came to."""
+
     raw_sha256: str
     items: int
     """What the source is made of."""
@@ -254,7 +309,6 @@ class Run:
     """The files that were read, of skipped items too."""
     stray: int
     """Skips that are files of no item."""
-    chunk_files: tuple[Path, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -304,31 +358,19 @@ def run_items(
         ThyrodataError: A worker process died.
     """
     unclaimed = plan.unclaimed_skips(on_error)
-    done = _finished_chunks(destination, plan.chunks) if destination else {}
-    work = _Work(converter=converter, destination=destination, on_error=on_error, encoder=encoder)
-    todo = [chunk for chunk in range(plan.chunks) if chunk not in done]
-    finished = sum(_chunk_size(plan, chunk) for chunk in done)
-    tasks = ((chunk, plan.items[chunk * CHUNK : (chunk + 1) * CHUNK]) for chunk in todo)
-    if workers is None:
-        workers = (os.cpu_count() or 1) if len(plan.items) - finished >= POOL_FROM else 1
-    with mapped(work, tasks, workers) as results:
-        for result in results:
-            if destination:
-                append(destination.journal, to_plain(result))
-            done[result.chunk] = replace(result, reads="") if destination else result
-            finished += _chunk_size(plan, result.chunk)
-            if progress:
-                progress(finished, len(plan.items))
-    skips = (*(skip for _, result in sorted(done.items()) for skip in result.skips), *unclaimed)
+    work = _Work(reader=converter, destination=destination, on_error=on_error, encoder=encoder)
+    done = _run_chunks(work, plan.items, workers, progress)
+    made = _made(work, done)
+    skips = (*made.skips, *unclaimed)
     skipped = _files_skipped(plan, skips)
     raw_sha256, files_opened = _hash_reads(plan, destination, done)
-    pixels = "".join(done[chunk].pixels for chunk in sorted(done))
     return Run(
-        records=sum(result.records for result in done.values()),
-        image_bytes=sum(result.image_bytes for result in done.values()),
-        encoded=sum(result.encoded for result in done.values()),
-        pixel_sha256=sha256(pixels.encode()).hexdigest(),
+        records=made.records,
+        image_bytes=made.image_bytes,
+        encoded=made.encoded,
         skips=skips,
+        pixel_sha256=made.pixel_sha256,
+        chunk_files=made.chunk_files,
         raw_sha256=raw_sha256,
         items=len(plan.items),
         files_read=len(plan.raw.files) - skipped - len(plan.ignored),
@@ -336,7 +378,62 @@ def run_items(
         files_ignored=len(plan.ignored),
         files_opened=files_opened,
         stray=len(unclaimed),
-        chunk_files=tuple(map(destination.chunk_file, range(plan.chunks))) if destination else (),
+    )
+
+
+def make_records(
+    reader: Reads[ItemT],
+    items: Sequence[ItemT],
+    destination: Destination | None,
+    *,
+    workers: int | None = None,
+    encoder: PngEncoder = PngEncoder.ISAL,
+    progress: Progress | None = None,
+) -> Made:
+    """Read items that are no raw files, as :func:`run_items` does; one that cannot be read ends the run.
+
+    Raises:
+        CaseError: An item cannot be read.
+        DatasetError: The dataset that the items are of is damaged.
+        OutputError: Something could not be written.
+        ThyrodataError: A worker process died.
+    """
+    work = _Work(reader=reader, destination=destination, on_error=OnError.RAISE, encoder=encoder)
+    return _made(work, _run_chunks(work, items, workers, progress))
+
+
+def _run_chunks(
+    work: _Work, items: Sequence[Item], workers: int | None, progress: Progress | None
+) -> dict[int, ChunkDone]:
+    """Do the chunks that the journal does not hold; return what is known of all."""
+    destination = work.destination
+    chunks = -(-len(items) // CHUNK)
+    done = _finished_chunks(destination, chunks) if destination else {}
+    todo = [chunk for chunk in range(chunks) if chunk not in done]
+    finished = sum(_chunk_size(items, chunk) for chunk in done)
+    tasks = ((chunk, items[chunk * CHUNK : (chunk + 1) * CHUNK]) for chunk in todo)
+    if workers is None:
+        workers = (os.cpu_count() or 1) if len(items) - finished >= POOL_FROM else 1
+    with mapped(work, tasks, workers) as results:
+        for result in results:
+            if destination:
+                append(destination.journal, to_plain(result))
+            done[result.chunk] = replace(result, reads="") if destination else result
+            finished += _chunk_size(items, result.chunk)
+            if progress:
+                progress(finished, len(items))
+    return dict(sorted(done.items()))
+
+
+def _made(work: _Work, done: Mapping[int, ChunkDone]) -> Made:
+    pixels = "".join(result.pixels for result in done.values())
+    return Made(
+        records=sum(result.records for result in done.values()),
+        image_bytes=sum(result.image_bytes for result in done.values()),
+        encoded=sum(result.encoded for result in done.values()),
+        skips=tuple(skip for result in done.values() for skip in result.skips),
+        pixel_sha256=sha256(pixels.encode()).hexdigest(),
+        chunk_files=tuple(map(work.destination.chunk_file, done)) if work.destination else (),
     )
 
 
@@ -350,8 +447,8 @@ def _files_skipped(plan: Plan, skips: Iterable[Skip]) -> int:
     return len(own & {file for skip in skips for file in skip.files} - read)
 
 
-def _chunk_size(plan: Plan, chunk: int) -> int:
-    return min(CHUNK, len(plan.items) - chunk * CHUNK)
+def _chunk_size(items: Sequence[Item], chunk: int) -> int:
+    return min(CHUNK, len(items) - chunk * CHUNK)
 
 
 def _finished_chunks(destination: Destination, chunks: int) -> dict[int, ChunkDone]:
@@ -401,7 +498,7 @@ def _reads_text(raws: Iterable[Raw]) -> str:
 class _Work:
     """What a worker needs to know, the same for every chunk."""
 
-    converter: Converter[Item]
+    reader: Reads[Any]
     destination: Destination | None
     on_error: OnError
     encoder: PngEncoder
@@ -438,7 +535,7 @@ class _Work:
     def _read(self, item: Item) -> tuple[list[Sample], Skip | None]:
         """Read an item whole or not at all. Only what the data may do wrong is caught here, never a bug."""
         try:
-            return list(self.converter.samples(item)), None
+            return list(self.reader.samples(item)), None
         except (CaseError, SchemaError) as error:
             where = error.where if isinstance(error, CaseError) and error.where else str(item)
             hint = error.hint
@@ -456,24 +553,34 @@ class _Work:
 
     def _write_image(self, sample: Sample) -> tuple[ImageRecord, _Written]:
         image = sample.record.image
+        data: bytes | Kept
         match sample.pixels:
             case FileBytes(image=file):
                 path, data, digest = file.file.path, file.data, file.sha256
                 bit_depth = file.header.bit_depth
-                written = _Written(size=len(data), pixels=digest, encoded=False)
+                written = _Written(size=len(file.data), pixels=digest, encoded=False)
             case Encode(array=array, path=path):
                 data = encode_png(array, encoder=self.encoder)
                 digest, bit_depth = sha256(data).hexdigest(), array.dtype.itemsize * 8
                 written = _Written(size=len(data), pixels=hash_pixels(array), encoded=True)
+            case Kept(path=path, sha256=digest, bit_depth=bit_depth) as kept:
+                written = _Written(size=kept.size(), pixels=digest, encoded=False)
+                data = kept
             case Absent():
                 return sample.record, _Written(size=0, pixels="-", encoded=False)
         path = f"images/{path}"
         if self.destination:
-            write_image(f"{self.destination.dataset}/{path}", data)
+            self._place(data, f"{self.destination.dataset}/{path}")
         if (image.path, image.sha256, image.bit_depth) == (path, digest, bit_depth):
             return sample.record, written
         filled = replace(image, path=path, sha256=digest, bit_depth=bit_depth)
         return replace(sample.record, image=filled), written
+
+    def _place(self, data: bytes | Kept, target: str) -> None:
+        if isinstance(data, Kept) and data.link:
+            link_image(data.place, target)
+        else:
+            write_image(target, data.read() if isinstance(data, Kept) else data)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,10 +37,15 @@ __all__ = [
     "MadeSplit",
     "SplitPlan",
     "add_split",
+    "assigned",
     "audit_dataset",
     "check_kind",
+    "group_kinds",
+    "most_graded",
     "parse_kind",
     "parse_ratios",
+    "plan_split",
+    "split_items",
     "write_split",
     "write_splits",
 ]
@@ -75,6 +80,8 @@ class MadeSplit:
     """The scheme that was balanced; ``None`` where nothing is graded."""
     ledgers: Mapping[str, LossLedger]
     """By reader."""
+    kept: bool = False
+    """Whether it was made in a parent dataset, and every image keeps its part."""
 
     def to_json(self) -> dict[str, Any]:
         """Return how the split was made as plain values, grades by their names on the scale."""
@@ -86,6 +93,7 @@ class MadeSplit:
                 part[name] = {grades[int(grade)]: n for grade, n in part[name].items()}
         return {
             **said,
+            **({"made": "in the parent dataset; every image keeps its part"} if self.kept else {}),
             "grouped_by": [kind.value for kind in self.kinds],
             "stratified_by": self.scheme,
             "left_out_of_coco": _left_out(self.ledgers),
@@ -148,8 +156,17 @@ def check_kind(by: GroupKind | None, published: Iterable[GroupKind]) -> None:
         )
 
 
-def _scheme(members: Iterable[Member], wanted: str | None) -> str | None:
-    """Return the graded scheme that the most groups have, or the wanted one if any group has it."""
+def group_kinds(survey: Survey) -> tuple[GroupKind, ...]:
+    """Return what the dataset's groups are."""
+    return tuple(GroupKind(count.value) for count in survey.counts if count.what == "groups")
+
+
+def most_graded(members: Iterable[Member], wanted: str | None = None) -> str | None:
+    """Return the graded scheme that the most groups have, or the wanted one if any group has it.
+
+    Raises:
+        UsageError: Nothing is graded by the wanted one.
+    """
     seen = {(member.group_id, term.scheme) for member in members for term in member.grades}
     groups = Counter(scheme for _, scheme in seen)
     if wanted is None:
@@ -161,7 +178,8 @@ def _scheme(members: Iterable[Member], wanted: str | None) -> str | None:
     return wanted
 
 
-def _items(members: Iterable[Member], scheme: str | None) -> list[SplitItem]:
+def split_items(members: Iterable[Member], scheme: str | None) -> list[SplitItem]:
+    """Return the images as a split sees them, with their highest grade on a scheme."""
     return [
         SplitItem(
             image_id=member.image_id,
@@ -187,11 +205,11 @@ def plan_split(survey: Survey, plan: SplitPlan) -> MadeSplit:
         SplitError: It cannot be made as asked.
         UsageError: The plan contradicts itself.
     """
-    kinds = tuple(GroupKind(count.value) for count in survey.counts if count.what == "groups")
+    kinds = group_kinds(survey)
     check_kind(plan.by, kinds)
-    scheme = _scheme(survey.members, plan.stratify)
+    scheme = most_graded(survey.members, plan.stratify)
     split = make_split(
-        _items(survey.members, scheme),
+        split_items(survey.members, scheme),
         name=plan.name,
         ratios=plan.ratios,
         seed=plan.seed,
@@ -215,35 +233,51 @@ def write_split(dataset: Dataset, survey: Survey, folder: Path, plan: SplitPlan)
     return _describe(folder, planned, ledgers[plan.name])
 
 
-def write_splits(dataset: Dataset, survey: Survey, folder: Path, plan: SplitPlan | None) -> None:
-    """Write the splits that the source publishes, as it publishes them, and one that is made, if any.
+def write_splits(dataset: Dataset, survey: Survey, folder: Path, planned: Iterable[MadeSplit] = ()) -> None:
+    """Write the splits that the sources publish, as they publish them, and those that are made.
 
     Raises:
-        SplitError: The split cannot be made as asked.
-        UsageError: The plan contradicts itself.
         OutputError: A file could not be written.
     """
     published = _published(survey)
-    planned = plan_split(survey, plan) if plan else None
-    made = {planned.split.name: planned.split.assignments} if planned else {}
-    ledgers = _write_parts(dataset, folder, {**published, **made})
+    made = {each.split.name: each for each in planned}
+    rows = {name: each.split.assignments for name, each in made.items()}
+    ledgers = _write_parts(dataset, folder, {**published, **rows})
     for name in published:
         left_out = _left_out(ledgers[name])
         said = {"name": name, "made": "as the source publishes it", "left_out_of_coco": left_out}
         _write_json(folder / "splits" / f"{name}.json", said)
-    if planned:
-        _describe(folder, planned, ledgers[planned.split.name])
+    for name, each in made.items():
+        _describe(folder, each, ledgers[name])
 
 
 def _published(survey: Survey) -> dict[str, tuple[Assignment, ...]]:
-    """Return the splits that the source publishes, by the names that they have in a dataset."""
+    """Return the splits that the sources publish, by the names that they have in a dataset.
+
+    An image of another source than those that publish a split is `excluded` from it.
+    """
     published: dict[str, list[Assignment]] = {}
     for member in survey.members:
         for official in member.official_splits:
             name = f"official-{official.name}" if official.name else "official"
-            row = Assignment(image_id=member.image_id, group_id=member.group_id, part=official.part)
-            published.setdefault(name, []).append(row)
+            published.setdefault(name, []).append(assigned(member, official.part))
+    for rows in published.values():
+        publishers = {_namespace(row.image_id) for row in rows}
+        rows += [
+            assigned(member, EXCLUDED)
+            for member in survey.members
+            if _namespace(member.image_id) not in publishers
+        ]
     return {name: tuple(rows) for name, rows in sorted(published.items())}
+
+
+def assigned(member: Member, part: str) -> Assignment:
+    """Return the row of a split that puts an image into a part."""
+    return Assignment(image_id=member.image_id, group_id=member.group_id, part=part)
+
+
+def _namespace(image_id: str) -> str:
+    return image_id.partition("/")[0]
 
 
 def _describe(folder: Path, planned: MadeSplit, ledgers: Mapping[str, LossLedger]) -> MadeSplit:
@@ -328,7 +362,7 @@ def audit_dataset(dataset: Dataset, name: str, links: Path | None = None) -> tup
     """
     file = dataset.split_file(name)
     return audit_split(
-        _items(dataset.survey().members, None),
+        split_items(dataset.survey().members, None),
         read_split_csv(read_text(file), str(file)),
         read_links(read_text(links), str(links)) if links else (),
     )

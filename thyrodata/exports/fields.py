@@ -35,6 +35,7 @@ _COLUMNS = (
     Column(name="group_id", leaf="group_id"),
     Column(name="image.crop", leaf="image.crop.source_width"),
     Column(name="image.frame_index", leaf="image.frame_index"),
+    Column(name="image.scaling", leaf="image.scaling.source_width"),
     Column(name="image.spacing_mm", leaf="image.spacing_mm.list.element"),
     Column(name="image_labels", leaf="image_labels.list.element.value"),
     Column(name="nodules", leaf="nodules.list.element.nodule_id"),

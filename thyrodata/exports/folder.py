@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from thyrodata.dataset import Dataset
-from thyrodata.errors import DatasetError, OutputError
+from thyrodata.errors import DatasetError
 from thyrodata.exports.ledger import LossLedger
 from thyrodata.exports.windows import PixelWindow, apply_window
-from thyrodata.io.files import read_bytes, write_image
+from thyrodata.io.files import link_image, read_bytes, write_image
 from thyrodata.io.images import decode_image
 from thyrodata.io.png import encode_png
 
@@ -108,7 +108,8 @@ class Folder:
         for number, picture in enumerate(self._pictures, 1):
             source, target = f"{dataset.path}/{picture.source}", f"{self.path}/{picture.target}"
             if link and picture.window is None:
-                _link(source, target)
+                _size(source)  # a file of the dataset that is missing is not the output's fault
+                link_image(source, target)
                 self.count(picture.target)
             else:
                 data = _read(source)
@@ -132,20 +133,6 @@ def _size(path: str) -> int:
         return os.stat(path).st_size  # noqa: PTH116 -- a path object costs as much again
     except OSError as error:
         raise _missing(path, error) from None
-
-
-def _link(source: str, target: str) -> None:
-    _size(source)  # a file of the dataset that is missing is not the output's fault
-    try:
-        try:
-            os.link(source, target)
-        except FileNotFoundError:
-            Path(target).parent.mkdir(parents=True, exist_ok=True)
-            os.link(source, target)
-    except OSError as error:
-        raise OutputError(
-            f"cannot link: {error.strerror}", where=target, hint="leave --link out: images are then copied"
-        ) from None
 
 
 def _missing(path: str, error: OSError) -> DatasetError:

@@ -11,7 +11,16 @@ from typing import BinaryIO
 
 from thyrodata.errors import CaseError, OutputError
 
-__all__ = ["read_bytes", "read_text", "rename", "replacing", "write_file", "write_image", "writing"]
+__all__ = [
+    "link_image",
+    "read_bytes",
+    "read_text",
+    "rename",
+    "replacing",
+    "write_file",
+    "write_image",
+    "writing",
+]
 
 
 @contextmanager
@@ -119,6 +128,31 @@ def write_image(path: str, data: bytes) -> None:
         _write(path, data)
     except OSError as error:
         raise _output_error(error, Path(path)) from None
+
+
+def link_image(source: str, target: str) -> None:
+    """Make a hard link to an image, and its folder if need be; a file that is at the target is replaced.
+
+    Raises:
+        OutputError: It could not be made, such as from one disk to another.
+    """
+    try:
+        _link(source, target)
+    except OSError as error:
+        raise OutputError(
+            f"cannot link: {error.strerror}", where=target, hint="leave --link out: images are then copied"
+        ) from None
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except FileNotFoundError:
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
+        os.link(source, target)
+    except FileExistsError:  # of a chunk that a kill left unfinished
+        Path(target).unlink()
+        os.link(source, target)
 
 
 def _write(path: str, data: bytes) -> None:

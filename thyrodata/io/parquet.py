@@ -29,6 +29,7 @@ __all__ = [
     "RowsOf",
     "batch_of",
     "read_chunk",
+    "read_group",
     "read_table",
     "records_of",
     "stream_as",
@@ -70,6 +71,16 @@ _CROP = pa.struct(
         "frame_key": _TEXT,
     }
 )
+_SCALING = pa.struct(
+    {
+        "source_width": _WHOLE,
+        "source_height": _WHOLE,
+        "scale_x": _REAL,
+        "scale_y": _REAL,
+        "offset_x": _REAL,
+        "offset_y": _REAL,
+    }
+)
 _IMAGE = pa.struct(
     {
         "width": _WHOLE,
@@ -80,6 +91,7 @@ _IMAGE = pa.struct(
         "frame_index": _WHOLE,
         "spacing_mm": _REALS,  # y, x
         "crop": _CROP,
+        "scaling": _SCALING,
     }
 )
 _ACQUISITION = pa.struct(
@@ -314,6 +326,21 @@ def stream_records(path: Path) -> Iterator[ImageRecord]:
         DatasetError: The file is missing, damaged or not of this schema, or a record in it is invalid.
     """
     return stream_as(path, ImageRecord)
+
+
+def read_group(path: Path, group: int) -> list[ImageRecord]:
+    """Return the records of one row group.
+
+    Raises:
+        DatasetError: The file is missing, damaged or not of this schema, or a record in it is invalid.
+    """
+    with _opened(path) as file:
+        if group >= _row_groups(file, path):
+            raise _damaged(path, SchemaError(f"there is no row group {group}"))
+        try:
+            return _objects(_batch(file, group, None), ImageRecord)
+        except DECODING as error:
+            raise _damaged(path, error) from None
 
 
 def stream_as(path: Path, cls: type[T]) -> Iterator[T]:

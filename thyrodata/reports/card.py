@@ -7,6 +7,7 @@ from itertools import groupby
 
 from thyrodata.dataset import Dataset
 from thyrodata.io.cards import load_card
+from thyrodata.schema.card import Card
 from thyrodata.schema.manifest import Manifest, Tally
 
 __all__ = ["dataset_card", "markdown_table"]
@@ -30,17 +31,20 @@ HEADINGS = {
 
 
 def dataset_card(dataset: Dataset) -> str:
-    """Return the card of a dataset as Markdown: its source's front matter and prose, then the counts."""
+    """Return the card of a dataset as Markdown: its source's front matter and prose, then the counts.
+
+    Where there are several sources, each has its card as a chapter, under the names of all.
+    """
     manifest = dataset.manifest
-    sources = [load_card(source.card) for source in manifest.sources]
     return "\n".join(
         [
-            sources[0].text.rstrip("\n"),
+            *_source_cards(manifest),
             "",
             "## What this copy holds",
             "",
             f"Made by thyrodata {_version(manifest)} from {_files(manifest)}.",
             "",
+            *_operations(manifest),
             *_count_tables(manifest.counts),
             "## Splits",
             "",
@@ -49,6 +53,47 @@ def dataset_card(dataset: Dataset) -> str:
             "",
         ]
     )
+
+
+def _source_cards(manifest: Manifest) -> list[str]:
+    cards = {source.card: load_card(source.card) for source in manifest.sources}
+    if len(cards) == 1:
+        (card,) = cards.values()
+        return [card.text.rstrip("\n")]
+    if not cards:
+        return [f"# {manifest.name}"]
+    lines = [f"# {manifest.name}", "", "Several sources, each under its own licence and terms.", ""]
+    rows = [
+        (name, each.card.licence, each.card.redistribution.value, _kind(each.card), _coverage(each.card))
+        for name, each in cards.items()
+    ]
+    header = ("source", "licence", "passing it on", "groups are", "an image without an outline means")
+    lines += [*_text_table(header, rows), ""]
+    for name, each in cards.items():
+        prose = each.prose.strip("\n").splitlines()
+        deeper = [f"#{line}" if line.startswith("#") else line for line in prose]
+        lines += [f"## {name}: {each.card.title}", "", each.card.citation, "", *deeper, ""]
+    return lines[:-1]
+
+
+def _kind(card: Card) -> str:
+    return f"{card.identity.value}s" if card.identity else "as the user said"
+
+
+def _coverage(card: Card) -> str:
+    return card.coverage.value if card.coverage else "not stated"
+
+
+def _operations(manifest: Manifest) -> list[str]:
+    """Say what was done since the conversion, step by step."""
+    if not manifest.operations:
+        return []
+    lines = ["What was done since the sources were converted:", ""]
+    for number, step in enumerate(manifest.operations, 1):
+        settings = ", ".join(f"{setting.name} {setting.value}" for setting in step.settings)
+        parents = " and ".join(f"{parent.name} ({parent.sha256[:12]})" for parent in step.parents)
+        lines.append(f"{number}. {step.name} of {parents}" + (f": {settings}" if settings else ""))
+    return [*lines, ""]
 
 
 def _version(manifest: Manifest) -> str:
@@ -71,6 +116,10 @@ def _count_tables(counts: Iterable[Tally]) -> list[str]:
         ]
         lines += [*markdown_table((HEADINGS[what], "n"), rows), ""]
     return lines
+
+
+def _text_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    return ["| " + " | ".join(row) + " |" for row in (header, ["---"] * len(header), *rows)]
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

@@ -6,9 +6,19 @@ from dataclasses import dataclass
 
 from thyrodata.errors import SchemaError
 
-__all__ = ["SCHEMA_VERSION", "Manifest", "Operation", "Setting", "Skip", "Source", "Tally", "Version"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "Manifest",
+    "Operation",
+    "Parent",
+    "Setting",
+    "Skip",
+    "Source",
+    "Tally",
+    "Version",
+]
 
-SCHEMA_VERSION = "0.1"
+SCHEMA_VERSION = "0.2"
 """Of the records, the manifest and the COCO extras; 0.x may change between minor versions."""
 
 
@@ -66,13 +76,22 @@ class Skip:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Parent:
+    """A dataset that another was made from."""
+
+    name: str
+    """As its manifest says."""
+    sha256: str
+    """SHA-256 of its SHA256SUMS."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """The step that made a dataset from another; a converted dataset has none."""
+    """A step that made a dataset from others."""
 
     name: str
     settings: tuple[Setting, ...] = ()
-    parent_sha256: str
-    """SHA-256 of the parent's SHA256SUMS."""
+    parents: tuple[Parent, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +113,8 @@ class Manifest:
     copy, that of its samples where it was encoded, so that it holds across encoders."""
     counts: tuple[Tally, ...]
     skips: int
-    operation: Operation | None = None
+    operations: tuple[Operation, ...] = ()
+    """What was done since the sources were converted, the last step last: none for a converted dataset."""
 
     def __post_init__(self) -> None:
         if self.schema_version != SCHEMA_VERSION:

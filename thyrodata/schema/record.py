@@ -41,6 +41,7 @@ __all__ = [
     "Read",
     "Reading",
     "Remark",
+    "Scaling",
     "SourceField",
     "best_coverage",
 ]
@@ -97,6 +98,36 @@ class CropLedger:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scaling:
+    """How an image was resampled from the one that its crop ledger describes; annotations map both ways.
+
+    A point (x, y) of the image before lies at (x * scale_x + offset_x, y * scale_y + offset_y) in this image.
+
+    Raises:
+        SchemaError: A size or a scale is not positive, or a number is not finite.
+    """
+
+    source_width: int
+    """Of the image before, in pixels."""
+    source_height: int
+    scale_x: float
+    """Pixels of this image per pixel before, along a row."""
+    scale_y: float
+    """Pixels of this image per pixel before, down a column."""
+    offset_x: float
+    """Where the left edge of the image before lies, in pixels of this image: below zero where it was cut."""
+    offset_y: float
+
+    def __post_init__(self) -> None:
+        if self.source_width <= 0 or self.source_height <= 0:
+            raise SchemaError(f"an image of {self.source_width} x {self.source_height} px has no pixels")
+        if not all(isfinite(scale) and scale > 0 for scale in (self.scale_x, self.scale_y)):
+            raise SchemaError(f"an image cannot be scaled by {self.scale_x} x {self.scale_y}")
+        if not (isfinite(self.offset_x) and isfinite(self.offset_y)):
+            raise SchemaError("the offset of a scaled image is not a finite number")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImageRef:
     """The file that holds an image's pixels.
 
@@ -123,6 +154,9 @@ class ImageRef:
     spacing_mm: tuple[float, float] | None = None
     """Distance between pixel centres down a column and along a row (y, x), in mm."""
     crop: CropLedger | None = None
+    """How it was cut from a larger frame, before any scaling."""
+    scaling: Scaling | None = None
+    """How `derive` resampled what the crop ledger describes."""
 
     def __post_init__(self) -> None:
         if self.width <= 0 or self.height <= 0:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from thyrodata.splits.assignment import make_split
 from thyrodata.splits.audit import audit_split
+from thyrodata.splits.clusters import find_joins
 from thyrodata.splits.counts import balance
 from thyrodata.splits.items import EXCLUDED, Assignment, Link, SplitItem
 from thyrodata.splits.model import Balance, Conflict, GradeShare, Join, Leak, PartBalance, Split
@@ -27,6 +28,7 @@ __all__ = [
     "SplitItem",
     "audit_split",
     "balance",
+    "find_joins",
     "format_csv",
     "make_split",
     "read_links",

@@ -10,7 +10,16 @@ from thyrodata.errors import SplitError
 from thyrodata.splits.items import EXCLUDED, Link, SplitItem
 from thyrodata.splits.model import Join
 
-__all__ = ["Cluster", "Tie", "crossing_ties", "find_clusters", "group_grades", "joins", "parts_met"]
+__all__ = [
+    "Cluster",
+    "Tie",
+    "crossing_ties",
+    "find_clusters",
+    "find_joins",
+    "group_grades",
+    "joins",
+    "parts_met",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +110,11 @@ def joins(clusters: Iterable[Cluster]) -> tuple[Join, ...]:
         for tie in cluster.ties
     )
     return tuple(join for join in found if len(join.group_ids) > 1)
+
+
+def find_joins(items: Iterable[SplitItem]) -> tuple[Join, ...]:
+    """Return every tie by bytes or frame between images whose published identities differ."""
+    return joins(find_clusters(items, ()))
 
 
 def parts_met(members: Iterable[SplitItem], part_of: Mapping[str, str]) -> set[str]:
