@@ -39,9 +39,12 @@ def mapped(
     if workers == 1:
         yield (work(*task) for task in tasks)
         return
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_end_with_parent)
+    # The work goes to each worker once, not with each task: it may hold a plan of every image.
+    pool = ProcessPoolExecutor(
+        workers, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(work,)
+    )
     try:
-        yield _in_order(pool, work, tasks, ahead=2 * workers)
+        yield _in_order(pool, _do, tasks, ahead=2 * workers)
     except BrokenProcessPool:
         raise ThyrodataError(
             "a worker process died",
@@ -49,6 +52,19 @@ def mapped(
         ) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+_work: list[Callable[..., Any]] = []
+"""What this worker does with each task."""
+
+
+def _begin(work: Callable[..., Any]) -> None:
+    _work[:] = [work]
+    _end_with_parent()
+
+
+def _do(*task: Any) -> Any:
+    return _work[0](*task)
 
 
 def _end_with_parent() -> None:
