@@ -526,7 +526,11 @@ def test_graded_schemes() -> None:
 def test_grades_ascend_with_the_published_values(scheme: str) -> None:
     members = list(SCHEMES[scheme])
     assert [term.grade for term in members] == list(range(len(members)))
-    order = ["benign", "malignant"] if scheme == "malignancy" else ["I", "II", "III", "IV", "V", "VI"]
+    words = {
+        "malignancy": ["benign", "malignant"],
+        "tirads-eu-risk": ["benign", "low-risk", "intermediate-risk", "high-risk"],
+    }
+    order = words.get(scheme, ["I", "II", "III", "IV", "V", "VI"])
     ranks = [
         (order.index(text), "") if text in order else (int(text[0]), text[1:].lower())
         for text in (term.value.removeprefix("TR") for term in members)

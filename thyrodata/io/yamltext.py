@@ -11,7 +11,7 @@ import yaml
 from thyrodata.errors import RawLayoutError
 from thyrodata.io.raw import RawFile
 
-__all__ = ["YamlNode", "read_yaml"]
+__all__ = ["YamlNode", "parse_yaml", "read_yaml"]
 
 MAX_BYTES = 2**20
 """A larger file is none that a person wrote, and takes minutes to parse."""
@@ -112,25 +112,37 @@ def read_yaml(file: RawFile) -> YamlNode:
         CaseError: The file cannot be read.
         RawLayoutError: It is empty, no YAML, larger than a mebibyte, or has tags, aliases or a key twice.
     """
-    data = file.read()
-    hint = "compare it with the example on the card"
+    return parse_yaml(file.read(), str(file), "compare it with the example on the card")
+
+
+def parse_yaml(data: bytes, place: str, hint: str) -> YamlNode:
+    """Return what the bytes of a YAML file of one document hold.
+
+    Args:
+        data: The bytes.
+        place: The file, for errors.
+        hint: What to do about a broken one.
+
+    Raises:
+        RawLayoutError: It is empty, no YAML, larger than a mebibyte, or has tags, aliases or a key twice.
+    """
     if len(data) > MAX_BYTES:
-        raise RawLayoutError("the YAML file is larger than a mebibyte", where=str(file), hint=hint)
+        raise RawLayoutError("the YAML file is larger than a mebibyte", where=place, hint=hint)
     try:
         root = _Loader(data).get_single_node()
         if root is None:
-            raise RawLayoutError("the YAML file is empty", where=str(file), hint=hint)
-        return _node(root, str(file))
+            raise RawLayoutError("the YAML file is empty", where=place, hint=hint)
+        return _node(root, place)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        where = f"{file}:{mark.line + 1}" if mark else str(file)
+        where = f"{place}:{mark.line + 1}" if mark else place
         raise RawLayoutError(f"the YAML is broken: {error.problem}", where=where, hint=hint) from None
     except (yaml.YAMLError, UnicodeError) as error:  # the reader's own: characters that YAML forbids
         raise RawLayoutError(
-            f"the YAML is broken: {str(error).splitlines()[0]}", where=str(file), hint="save it as UTF-8"
+            f"the YAML is broken: {str(error).splitlines()[0]}", where=place, hint="save it as UTF-8"
         ) from None
     except RecursionError:
-        raise RawLayoutError("the YAML is nested without measure", where=str(file), hint=hint) from None
+        raise RawLayoutError("the YAML is nested without measure", where=place, hint=hint) from None
 
 
 def _node(node: yaml.Node, file: str) -> YamlNode:

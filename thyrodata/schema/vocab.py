@@ -33,6 +33,7 @@ __all__ = [
     "TiradsAcr",
     "TiradsChinese",
     "TiradsEu",
+    "TiradsEuRisk",
     "TiradsFrench",
     "TiradsHorvath",
     "TiradsKorean",
@@ -93,6 +94,15 @@ class TiradsEu(Term):
     EU3 = "3"
     EU4 = "4"
     EU5 = "5"
+
+
+class TiradsEuRisk(Term):
+    """The risk that EU-TIRADS names for its categories 2 to 5 (Russ et al., Eur Thyroid J 2017;6:225-237)."""
+
+    BENIGN = "benign"
+    LOW = "low-risk"
+    INTERMEDIATE = "intermediate-risk"
+    HIGH = "high-risk"
 
 
 class TiradsHorvath(Term):
@@ -229,6 +239,7 @@ SCHEMES: dict[str, type[Term]] = {
     "tirads-acr": TiradsAcr,
     "tirads-chinese": TiradsChinese,
     "tirads-eu": TiradsEu,
+    "tirads-eu-risk": TiradsEuRisk,
     "tirads-french": TiradsFrench,
     "tirads-horvath": TiradsHorvath,
     "tirads-korean": TiradsKorean,

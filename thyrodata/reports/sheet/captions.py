@@ -23,6 +23,7 @@ _SCHEME_NAMES = {
     "tirads-acr": "ACR TI-RADS",
     "tirads-chinese": "C-TIRADS",
     "tirads-eu": "EU-TIRADS",
+    "tirads-eu-risk": "EU-TIRADS",
     "tirads-french": "French TIRADS",
     "tirads-horvath": "TIRADS Horvath",
     "tirads-korean": "K-TIRADS",
