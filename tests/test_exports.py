@@ -32,10 +32,11 @@ from thyrodata.exports.outlines import clip_ring, join_parts, outlines
 from thyrodata.exports.run import MARKER
 from thyrodata.exports.shapes import Outside, Shape
 from thyrodata.exports.view import View, exported_readers, view
-from thyrodata.exports.windows import AllBits, RecordWindow, apply_window
+from thyrodata.exports.windows import AllBits
 from thyrodata.io.images import decode_image
 from thyrodata.io.parquet import batch_of, write_records
 from thyrodata.io.png import encode_png
+from thyrodata.io.windows import RecordWindow, apply_window
 from thyrodata.schema.geometry import Box, Line, Mask, Polygon, PolygonPart
 from thyrodata.schema.record import Acquisition, Derived, ImageRef, Label, OfficialSplit, Read, Reading
 from thyrodata.schema.vocab import Coverage, DeepLesionSite, Modality, Structure

@@ -19,9 +19,9 @@ from thyrodata.dataset import RECORDS_FILE
 from thyrodata.exports.records import ExportedRecord
 from thyrodata.exports.shapes import ROUNDING, Outside
 from thyrodata.exports.view import View, ViewedImage
-from thyrodata.exports.windows import DEEP, PixelWindow
 from thyrodata.io.boxcolumns import BoxColumns, stream_box_columns
 from thyrodata.io.parquet import RowsOf
+from thyrodata.io.windows import DEEP, PixelWindow
 from thyrodata.schema.geometry import MAX_COORDINATE, Box
 from thyrodata.schema.vocab import Coverage, Structure
 from thyrodata.survey import CONSENSUS

@@ -11,10 +11,10 @@ from typing import NamedTuple, Protocol
 from thyrodata.dataset import Dataset
 from thyrodata.errors import DatasetError
 from thyrodata.exports.ledger import LossLedger
-from thyrodata.exports.windows import PixelWindow, apply_window
 from thyrodata.io.files import link_image, read_bytes, write_image
 from thyrodata.io.images import decode_image
 from thyrodata.io.png import encode_png
+from thyrodata.io.windows import PixelWindow, apply_window
 
 __all__ = ["FileNames", "Folder", "file_name"]
 

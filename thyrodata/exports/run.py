@@ -6,7 +6,7 @@ import json
 import re
 import tempfile
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -111,6 +111,8 @@ def export(
             space.abandon()
             raise
         space.publish()
+    with suppress(OutputError):  # a dataset that may only be read has no history of its exports
+        source.note(f"export {name}, split {split}")
     return exported
 
 

@@ -13,8 +13,9 @@ from thyrodata.exports.fields import count_fields
 from thyrodata.exports.ledger import LossLedger
 from thyrodata.exports.records import ExportedRecord
 from thyrodata.exports.shapes import Outside, Shape, draw
-from thyrodata.exports.windows import PixelWindow, Window, lacks_window, pixel_window
+from thyrodata.exports.windows import Window, lacks_window, pixel_window
 from thyrodata.io.parquet import stream_as
+from thyrodata.io.windows import PixelWindow
 from thyrodata.schema.category import category
 from thyrodata.schema.geometry import Geometry
 from thyrodata.schema.record import Finding, best_coverage

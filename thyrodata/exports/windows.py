@@ -1,36 +1,23 @@
-"""CT images of 16 bits as the 8 bits that most trainers read: a display window, chosen and never guessed."""
+"""What an export does with CT images of 16 bits: see :mod:`thyrodata.io.windows`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import isfinite
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from thyrodata.errors import UsageError
 from thyrodata.exports.records import ExportedRecord
+from thyrodata.io.windows import (
+    DEEP,
+    HU_CHOICES,
+    HuWindow,
+    PixelWindow,
+    RecordWindow,
+    parse_hu_window,
+    stored_window,
+)
 from thyrodata.schema.vocab import Modality
 
-__all__ = [
-    "AllBits",
-    "FixedWindow",
-    "PictureSettings",
-    "PixelWindow",
-    "RecordWindow",
-    "Window",
-    "apply_window",
-    "lacks_window",
-    "parse_window",
-    "pixel_window",
-]
-
-DEEP = 8
-"""Bits beyond which an image is not one that every trainer reads."""
-
-PixelWindow = tuple[float, float]
-"""Low and high in stored values: what becomes black and what becomes white."""
+__all__ = ["AllBits", "PictureSettings", "Window", "lacks_window", "parse_window", "pixel_window"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,28 +25,10 @@ class AllBits:
     """Files stay as they are."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FixedWindow:
-    """One window for all images."""
-
-    low_hu: float
-    high_hu: float
-    offset_hu: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordWindow:
-    """The window that each record states, ``acquisition.window_hu``."""
-
-    offset_hu: float
-
-
-Window = AllBits | FixedWindow | RecordWindow
+Window = AllBits | HuWindow
 """What is done with images of more than 8 bits."""
 
-CHOICES = (
-    "--window LOW,HIGH or --window per-row (both with --hu-offset), or --window 16bit: the files as they are"
-)
+CHOICES = f"{HU_CHOICES}, or --window 16bit: the files as they are"
 
 
 def parse_window(text: str | None, offset_hu: float | None) -> Window | None:
@@ -74,22 +43,9 @@ def parse_window(text: str | None, offset_hu: float | None) -> Window | None:
     """
     if text is None or text == "16bit":
         if offset_hu is not None:
-            raise UsageError("an offset says nothing without a window", hint=CHOICES)
+            raise UsageError("an offset says nothing without a window", hint=f"choose {CHOICES}")
         return None if text is None else AllBits()
-    try:
-        low, high = (0.0, 1.0) if text == "per-row" else map(float, text.split(","))
-    except ValueError:
-        raise UsageError(f"{text!r} is no window", hint=CHOICES) from None
-    if not (isfinite(low) and isfinite(high) and low < high):
-        raise UsageError(f"the window {text} is empty", hint="write LOW,HIGH in Hounsfield units")
-    if offset_hu is None or not isfinite(offset_hu):
-        raise UsageError(
-            "a window in Hounsfield units needs to know which of them the stored value 0 is",
-            hint="give --hu-offset NUMBER: HU = stored value + NUMBER; the dataset's card says which",
-        )
-    if text == "per-row":
-        return RecordWindow(offset_hu=offset_hu)
-    return FixedWindow(low_hu=low, high_hu=high, offset_hu=offset_hu)
+    return parse_hu_window(text, offset_hu)
 
 
 def _is_deep(record: ExportedRecord) -> bool:
@@ -97,10 +53,13 @@ def _is_deep(record: ExportedRecord) -> bool:
     return (record.image.bit_depth or 0) > DEEP
 
 
+def _stated(record: ExportedRecord) -> tuple[float, float] | None:
+    return record.acquisition.window_hu if record.acquisition else None
+
+
 def lacks_window(record: ExportedRecord, window: Window | None) -> bool:
     """Return whether an image is to be reduced by its own window, and has none."""
-    stated = record.acquisition is not None and record.acquisition.window_hu is not None
-    return isinstance(window, RecordWindow) and _is_deep(record) and not stated
+    return isinstance(window, RecordWindow) and _is_deep(record) and _stated(record) is None
 
 
 def pixel_window(record: ExportedRecord, window: Window | None) -> PixelWindow | None:
@@ -120,30 +79,10 @@ def pixel_window(record: ExportedRecord, window: Window | None) -> PixelWindow |
             f"{record.image_id} has {record.image.bit_depth} bits a pixel, which most trainers do not read",
             hint=f"choose {CHOICES}" if record.modality is Modality.CT else "choose --window 16bit",
         )
-    low, high = _window_hu(record, window)
-    return (low - window.offset_hu, high - window.offset_hu)
-
-
-def _window_hu(record: ExportedRecord, window: FixedWindow | RecordWindow) -> tuple[float, float]:
-    if isinstance(window, FixedWindow):
-        return (window.low_hu, window.high_hu)
-    if record.acquisition is None or record.acquisition.window_hu is None:
+    found = stored_window(window, _stated(record))
+    if found is None:
         raise ValueError(f"{record.image_id} states no window")
-    return record.acquisition.window_hu
-
-
-def apply_window(pixels: NDArray[np.unsignedinteger[Any]], window: PixelWindow) -> NDArray[np.uint8]:
-    """Return the pixels with the window's low end and all below black, its high end and all above white.
-
-    Args:
-        pixels: uint16 (height, width).
-        window: In stored values.
-    """
-    low, high = window
-    values = np.arange(2**16, dtype=np.float64)
-    table = np.rint(np.clip((values - low) / (high - low), 0, 1) * 255).astype(np.uint8)
-    reduced: NDArray[np.uint8] = table[pixels]
-    return reduced
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
