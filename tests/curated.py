@@ -4,20 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from toy import finding, graded, make_dataset, record
 
+from thyrodata.change import Row
 from thyrodata.dataset import Dataset
+from thyrodata.engine import Absent, Kept, Sample
 from thyrodata.io.png import encode_png
 from thyrodata.partition import SplitPlan, add_split
 from thyrodata.schema.geometry import Box
+from thyrodata.schema.manifest import Setting
 from thyrodata.schema.record import ImageRecord
 
-__all__ = ["content", "make_parent", "picture", "unchanged", "with_images"]
+__all__ = ["Unaltered", "content", "make_parent", "picture", "unchanged", "with_images"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unaltered:
+    """An operation that takes records as they are."""
+
+    name: ClassVar[str] = "unaltered"
+    rows: tuple[Row, ...]
+
+    def settings(self) -> tuple[Setting, ...]:
+        return ()
+
+    def sample(self, record: ImageRecord, picture: Kept | Absent, parent: int) -> Sample:
+        return Sample(record=record, pixels=picture)
+
+    def reports(self) -> Mapping[str, bytes]:
+        return {}
 
 
 def content(folder: Path) -> dict[str, str]:

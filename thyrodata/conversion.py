@@ -29,7 +29,7 @@ from thyrodata.schema.manifest import SCHEMA_VERSION, Manifest, Setting, Skip, S
 from thyrodata.schema.plain import from_plain, to_plain
 from thyrodata.survey import Glance, Survey
 
-__all__ = ["SKIPPED", "VERSIONED", "Conversion", "clear_unfinished", "convert", "write_skips"]
+__all__ = ["SKIPPED", "VERSIONED", "Conversion", "clear_unfinished", "convert", "settings_of", "write_skips"]
 
 SKIPPED = "reports/skipped.jsonl"
 VERSIONED = ("pyarrow", "pycocotools")
@@ -168,7 +168,7 @@ class _Job:
             "thyrodata version": __version__,
             "encoder": encoder.value,
             "source": plan.listing_sha256(),
-            **{f"setting {setting.name}": setting.value for setting in _settings(converter, shown=False)},
+            **{f"setting {setting.name}": setting.value for setting in settings_of(converter, shown=False)},
         }
         self._converter = converter
         self._plan: Plan | None = plan
@@ -296,7 +296,7 @@ class _Job:
                     card=card.name,
                     licence=card.licence,
                     converter=self._converter.name,
-                    settings=_settings(self._converter),
+                    settings=settings_of(self._converter),
                     raw_sha256=run.raw_sha256,
                     raw_files_read=run.files_read,
                     raw_files_skipped=run.files_skipped,
@@ -314,8 +314,8 @@ class _Job:
         )
 
 
-def _settings(converter: Converter[Any], *, shown: bool = True) -> tuple[Setting, ...]:
-    """Return the settings that are not the defaults.
+def settings_of(converter: Converter[Any], *, shown: bool = True) -> tuple[Setting, ...]:
+    """Return the settings of a converter that are not the defaults.
 
     Where they are to be shown, of a folder no more is said than that it was given: its place is the machine's
     own, and what was read there is in the source's hash.

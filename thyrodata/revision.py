@@ -215,7 +215,8 @@ class _Job:
     def _assemble(self, made: Made, folder: Path) -> None:
         """Write everything but the images, from the chunks; whatever an earlier attempt left is replaced."""
         clear_unfinished(folder)
-        skips = [skip for parent in self._parents for skip in _skips(parent) if self._hands_down(skip)]
+        handed = (skip for parent in self._parents for skip in _skips(parent) if self._hands_down(skip))
+        skips = list(dict.fromkeys(handed))
         write_skips(folder, skips)
         batches = (batch for file in made.chunk_files for batch in read_chunk(file))
         write_records(folder / RECORDS_FILE, batches)

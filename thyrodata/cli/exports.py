@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from thyrodata.cli.options import Data, DryRun, Json, Quiet
+from thyrodata.cli.options import Data, DryRun, Json, Link, Quiet
 from thyrodata.exports import EXPORTS
 
 __all__ = ["export"]
@@ -27,9 +27,7 @@ def export(
         list[str] | None,
         typer.Option(metavar="NAME", help="A loss or change that may happen; may be repeated."),
     ] = None,
-    link: Annotated[
-        bool, typer.Option("--link", help="Make hard links to the images instead of copies.")
-    ] = False,
+    link: Link = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the export that is there.")] = False,
     dry_run: DryRun = False,
     json: Json = False,

@@ -7,14 +7,9 @@ from typing import Annotated
 
 import typer
 
-from thyrodata.cli.options import DryRun, Json, Quiet
+from thyrodata.cli.options import DryRun, Json, MaxSkipped, OnError, Overwrite, Quiet, Resume, Workers
 
 __all__ = ["convert", "demo"]
-
-Workers = Annotated[
-    int | None,
-    typer.Option(min=1, help="Processes to read with; by default one, or one per core for large sources."),
-]
 
 
 def convert(
@@ -26,16 +21,8 @@ def convert(
         Path | None, typer.Option("--out", "-o", help="The folder to make; by default NAME.")
     ] = None,
     workers: Workers = None,
-    on_error: Annotated[
-        str,
-        typer.Option(metavar="raise|skip", help="End at an item that cannot be read, or skip and list it."),
-    ] = "raise",
-    max_skipped: Annotated[
-        float,
-        typer.Option(
-            min=0, max=1, help="Share of items that may be skipped; beyond it nothing is published."
-        ),
-    ] = 0.01,
+    on_error: OnError = "raise",
+    max_skipped: MaxSkipped = 0.01,
     encoder: Annotated[
         str, typer.Option(metavar="isal|zlib", help="Of images that must be encoded: the same pixels.")
     ] = "isal",
@@ -44,10 +31,8 @@ def convert(
         typer.Option(help="The identity that a split must keep together; refused if it is not published."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the default split.")] = 0,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue an unfinished build.")] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the dataset that is there.")
-    ] = False,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
     dry_run: DryRun = False,
     json: Json = False,
     quiet: Quiet = False,

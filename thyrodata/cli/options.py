@@ -7,9 +7,36 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Data", "DryRun", "Json", "Quiet"]
+__all__ = [
+    "Data",
+    "DryRun",
+    "Json",
+    "Link",
+    "MaxSkipped",
+    "OnError",
+    "Out",
+    "Overwrite",
+    "Quiet",
+    "Resume",
+    "Workers",
+]
 
 Data = Annotated[Path, typer.Argument(metavar="DATA", help="A dataset: a folder that convert made.")]
+Out = Annotated[Path, typer.Option("--out", "-o", metavar="OUT", help="The folder to make.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Write nothing; say what would be written.")]
+Link = Annotated[bool, typer.Option("--link", help="Make hard links to the images instead of copies.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue an unfinished build.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the dataset that is there.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, help="Processes to read with; by default one, or one per core for large sources."),
+]
+OnError = Annotated[
+    str, typer.Option(metavar="raise|skip", help="End at an item that cannot be read, or skip and list it.")
+]
+MaxSkipped = Annotated[
+    float,
+    typer.Option(min=0, max=1, help="Share of items that may be skipped; beyond it nothing is published."),
+]

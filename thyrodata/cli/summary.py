@@ -124,8 +124,11 @@ def _notes(manifest: Manifest) -> Iterator[str]:
             yield f"note: remarks: {count.value} {count.n}, in the column remarks of the records"
     if manifest.skips:
         yield f"note: items that could not be read: {manifest.skips}, listed in reports/skipped.jsonl"
+    for step in manifest.operations:
+        yield f"note: {step.name} of {' and '.join(parent.name for parent in step.parents)}"
+    several = len(manifest.sources) > 1
     for source in manifest.sources:
-        yield f"note: licence: {source.licence}"
+        yield f"note: licence{f' of {source.card}' if several else ''}: {source.licence}"
 
 
 def _places(dataset: Dataset) -> Iterator[str]:
@@ -174,12 +177,13 @@ def leaks_json(found: Mapping[str, Sequence[Leak]]) -> dict[str, Any]:
     }
 
 
-def leak_lines(found: Mapping[str, Sequence[Leak]]) -> Iterator[str]:
+def leak_lines(found: Mapping[str, Sequence[Leak]], *, pixels: bool) -> Iterator[str]:
     """Yield a line per leak, and one per split that has none."""
+    looked = ", no picture that is stored again or cropped" if pixels else ""
     for name, leaks in found.items():
         yield from (f"split {name}: {leak.code}: {leak.message}" for leak in leaks)
         if not leaks:
-            yield f"split {name}: no group, no byte-identical image and no frame crosses parts"
+            yield f"split {name}: no group, no byte-identical image{looked} and no frame crosses parts"
 
 
 def exported_json(made: Exported) -> dict[str, Any]:

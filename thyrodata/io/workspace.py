@@ -26,7 +26,7 @@ from pathlib import Path
 from thyrodata.errors import OutputError
 from thyrodata.io.files import rename, write_file, writing
 
-__all__ = ["Workspace", "check_apart", "opened_workspace"]
+__all__ = ["Workspace", "check_apart", "check_out", "opened_workspace"]
 
 STATE = "state.json"
 LOCK = "lock"
@@ -96,6 +96,17 @@ def check_apart(raw: Path, out: Path) -> None:
     else:
         return
     raise OutputError(what, where=str(out), hint="choose another place for OUT")
+
+
+def check_out(out: Path, marker: str, *, resume: bool, overwrite: bool) -> None:
+    """Refuse, before long work, what :func:`opened_workspace` would refuse after it.
+
+    Raises:
+        OutputError: Something is in the way of the output.
+    """
+    space = Workspace(out=out, partial=out.with_name(out.name + ".partial"))
+    _check_partial(space, resume=False)
+    _check_out(space, marker, resume=resume, overwrite=overwrite)
 
 
 @contextmanager
