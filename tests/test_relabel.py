@@ -17,7 +17,6 @@ from thyrodata.change import sums_sha256
 from thyrodata.curation.relabel import map_json, relabel
 from thyrodata.dataset import Dataset
 from thyrodata.errors import CaseError, RawLayoutError, ThyrodataError, UsageError
-from thyrodata.io.columnmap import Scope
 from thyrodata.labelmaps.account import account_of
 from thyrodata.labelmaps.fates import Fate
 from thyrodata.labelmaps.grammar import parse_map
@@ -28,7 +27,7 @@ from thyrodata.partition import audit_dataset
 from thyrodata.schema.geometry import Box
 from thyrodata.schema.manifest import Parent
 from thyrodata.schema.record import AcrPoints, Derived, Finding, Label, Nodule, Read, Reading
-from thyrodata.schema.vocab import Basis, Coverage, Malignancy, Structure, parse_term
+from thyrodata.schema.vocab import Basis, Coverage, Malignancy, Scope, Structure, parse_term
 
 BOX = Box(x=2, y=3, width=5, height=4)
 

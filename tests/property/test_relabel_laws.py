@@ -11,13 +11,12 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from strategies import image_records
 
-from thyrodata.io.columnmap import Scope
 from thyrodata.labelmaps.account import account_of
 from thyrodata.labelmaps.fates import Fate
 from thyrodata.labelmaps.model import ACR_POINTS, LabelMap, source_values
 from thyrodata.labelmaps.reading import read_image, relabelled
 from thyrodata.schema.record import ImageRecord, Label
-from thyrodata.schema.vocab import EDITIONS, SCHEMES, Basis, Structure, Term
+from thyrodata.schema.vocab import EDITIONS, SCHEMES, Basis, Scope, Structure, Term
 
 schemes = st.sampled_from(sorted(SCHEMES))
 scopes = st.sampled_from(Scope)

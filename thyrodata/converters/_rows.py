@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from thyrodata.errors import CaseError
-from thyrodata.io.columnmap import BoxColumns, Column, ColumnMap, Scope
+from thyrodata.io.columnmap import BoxColumns, Column, ColumnMap
 from thyrodata.io.tables import Row
 from thyrodata.schema.geometry import Box
 from thyrodata.schema.record import Finding, Label, Nodule, OfficialSplit, Patient, Remark, SourceField
-from thyrodata.schema.vocab import GroupKind, Structure
+from thyrodata.schema.vocab import GroupKind, Scope, Structure
 
 __all__ = ["ImageRows"]
 

@@ -13,7 +13,6 @@ from thyrodata.change import Row, all_rows
 from thyrodata.dataset import RECORDS_FILE, Dataset
 from thyrodata.engine import Absent, Kept, Progress, Sample
 from thyrodata.errors import UsageError
-from thyrodata.io.columnmap import Scope
 from thyrodata.io.parquet import stream_as
 from thyrodata.labelmaps.account import Account, account_of
 from thyrodata.labelmaps.fates import Fate
@@ -25,6 +24,7 @@ from thyrodata.labelmaps.shipped import load_map
 from thyrodata.revision import Revision, opened, revise
 from thyrodata.schema.manifest import Setting
 from thyrodata.schema.record import ImageRecord
+from thyrodata.schema.vocab import Scope
 
 __all__ = ["Relabelling", "Unmapped", "map_json", "relabel"]
 

@@ -5,27 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
-from enum import Enum
 from math import isfinite
 from typing import Any, Generic, TypeVar
 
 from thyrodata.io.raw import RawFile
 from thyrodata.io.yamltext import YamlNode, read_yaml
 from thyrodata.schema.record import MAX_AGE, Age, Label
-from thyrodata.schema.vocab import EDITIONS, SCHEMES, Basis, Sex
+from thyrodata.schema.vocab import EDITIONS, SCHEMES, Basis, Scope, Sex
 
-__all__ = ["BoxColumns", "Column", "ColumnMap", "LabelColumn", "Scope", "read_column_map"]
+__all__ = ["BoxColumns", "Column", "ColumnMap", "LabelColumn", "read_column_map"]
 
 T = TypeVar("T")
-
-
-class Scope(Enum):
-    """What a label is said of."""
-
-    CASE = "case"
-    NODULE = "nodule"
-    IMAGE = "image"
-    FINDING = "finding"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,12 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from thyrodata.io.columnmap import Scope
 from thyrodata.labelmaps.fates import Fate
 from thyrodata.labelmaps.image import LabelledImage
 from thyrodata.labelmaps.model import LabelMap
 from thyrodata.labelmaps.reading import Conflict, Event, read_image
-from thyrodata.schema.vocab import Term
+from thyrodata.schema.vocab import Scope, Term
 
 __all__ = ["Account", "Disagreement", "Line", "account_of"]
 

@@ -6,10 +6,9 @@ import re
 from collections.abc import Mapping
 
 from thyrodata.errors import SchemaError
-from thyrodata.io.columnmap import Scope
 from thyrodata.io.yamltext import YamlNode, parse_yaml
 from thyrodata.labelmaps.model import ACR_POINTS, LabelMap, source_values
-from thyrodata.schema.vocab import SCHEMES, Basis, Term, parse_term
+from thyrodata.schema.vocab import SCHEMES, Basis, Scope, Term, parse_term
 
 __all__ = ["DROP", "parse_map"]
 

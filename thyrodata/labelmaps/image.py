@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass
 
-from thyrodata.io.columnmap import Scope
 from thyrodata.labelmaps.fates import Fate
 from thyrodata.labelmaps.model import ACR_POINTS, LabelMap
 from thyrodata.schema.record import AcrPoints, Finding, ImageRecord, Label, Origin, Reading
-from thyrodata.schema.vocab import Coverage, Structure
+from thyrodata.schema.vocab import Coverage, Scope, Structure
 
 __all__ = ["Image", "LabelledImage", "Thing", "carried_to", "stated", "things"]
 

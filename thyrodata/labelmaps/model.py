@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from thyrodata.io.columnmap import Scope
 from thyrodata.schema.record import Label
-from thyrodata.schema.vocab import SCHEMES, Basis, Term
+from thyrodata.schema.vocab import SCHEMES, Basis, Scope, Term
 
 __all__ = ["ACR_POINTS", "LabelMap", "source_values"]
 

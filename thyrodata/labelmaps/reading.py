@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from thyrodata.io.columnmap import Scope
 from thyrodata.labelmaps.fates import Fate
 from thyrodata.labelmaps.image import Image, Thing, carried_to, stated, things
 from thyrodata.labelmaps.model import LabelMap
 from thyrodata.schema.record import ImageRecord, Label
-from thyrodata.schema.vocab import Term
+from thyrodata.schema.vocab import Scope, Term
 
 __all__ = ["Conflict", "Event", "Outcome", "read_image", "relabelled"]
 

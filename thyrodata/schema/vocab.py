@@ -27,6 +27,7 @@ __all__ = [
     "Location",
     "Malignancy",
     "Modality",
+    "Scope",
     "Sex",
     "Structure",
     "Term",
@@ -289,6 +290,15 @@ class Modality(Enum):
 
     ULTRASOUND = "ultrasound"
     CT = "ct"
+
+
+class Scope(Enum):
+    """What a label is said of. A label of the case is none of its images."""
+
+    CASE = "case"
+    NODULE = "nodule"
+    IMAGE = "image"
+    FINDING = "finding"
 
 
 class Sex(Enum):

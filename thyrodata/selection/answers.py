@@ -8,10 +8,10 @@ from enum import Enum
 from itertools import groupby
 
 from thyrodata.schema.record import Label
-from thyrodata.schema.vocab import Term, ViewPlane
+from thyrodata.schema.vocab import Scope, Term, ViewPlane
 from thyrodata.selection import conditions as asked
 from thyrodata.selection.clinical import Cell, ClinicalTable, Key
-from thyrodata.selection.conditions import Condition, Level, Scope, Side
+from thyrodata.selection.conditions import Condition, Level, Side
 from thyrodata.selection.glance import Glance, GlanceFinding, GlanceNodule
 from thyrodata.selection.ranges import Range
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
 
-from thyrodata.schema.vocab import Basis, Coverage, Location, Modality, Sex, Structure, Term, ViewPlane
+from thyrodata.schema.vocab import Basis, Coverage, Location, Modality, Scope, Sex, Structure, Term, ViewPlane
 from thyrodata.selection.ranges import Range
 
 __all__ = [
@@ -29,7 +29,6 @@ __all__ = [
     "Level",
     "LocationIs",
     "ModalityIs",
-    "Scope",
     "SexIs",
     "Side",
     "SideIn",
@@ -45,15 +44,6 @@ class Level(Enum):
     """The coarsest identity that the source publishes: a case or an image, where it names no patients."""
     NODULE = "nodule"
     IMAGE = "image"
-
-
-class Scope(Enum):
-    """What a label is said of."""
-
-    CASE = "case"
-    NODULE = "nodule"
-    IMAGE = "image"
-    FINDING = "finding"
 
 
 SCOPES = {

@@ -10,10 +10,20 @@ from typing import TypeVar
 
 from thyrodata.io.yamltext import YamlNode
 from thyrodata.schema.record import MAX_AGE
-from thyrodata.schema.vocab import EDITIONS, SCHEMES, Basis, Coverage, Location, Modality, Sex, Structure
+from thyrodata.schema.vocab import (
+    EDITIONS,
+    SCHEMES,
+    Basis,
+    Coverage,
+    Location,
+    Modality,
+    Scope,
+    Sex,
+    Structure,
+)
 from thyrodata.schema.vocab import ViewPlane as Plane
 from thyrodata.selection import conditions as asked
-from thyrodata.selection.conditions import Condition, Scope, Side
+from thyrodata.selection.conditions import Condition, Side
 from thyrodata.selection.ranges import Range
 
 __all__ = ["CONDITIONS", "member", "needed", "whole"]

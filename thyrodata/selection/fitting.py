@@ -7,11 +7,12 @@ from typing import NoReturn
 
 from thyrodata.errors import UsageError
 from thyrodata.schema.record import Label
+from thyrodata.schema.vocab import Scope
 from thyrodata.selection import conditions as asked
 from thyrodata.selection.answers import Beside
 from thyrodata.selection.clinical import ClinicalTable, Key
 from thyrodata.selection.cohort import Cohort
-from thyrodata.selection.conditions import SCOPES, Scope
+from thyrodata.selection.conditions import SCOPES
 from thyrodata.selection.criteria import Criterion, Step
 from thyrodata.selection.glance import Glance
 from thyrodata.selection.ledger import TableAccount
