@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from thyrodata.dataset import Dataset
+from thyrodata.engine import Progress
 from thyrodata.errors import SplitError, UsageError
 from thyrodata.exports.coco import CocoTarget, write_coco
 from thyrodata.exports.ledger import LossLedger
@@ -31,6 +32,7 @@ from thyrodata.splits import (
     read_links,
     read_split_csv,
 )
+from thyrodata.splits.pictures import picture_links
 from thyrodata.survey import Member, Survey
 
 __all__ = [
@@ -39,6 +41,7 @@ __all__ = [
     "add_split",
     "assigned",
     "audit_dataset",
+    "audit_splits",
     "check_kind",
     "group_kinds",
     "most_graded",
@@ -353,16 +356,50 @@ def add_split(dataset: Dataset, plan: SplitPlan, *, dry_run: bool = False) -> Ma
     return made
 
 
-def audit_dataset(dataset: Dataset, name: str, links: Path | None = None) -> tuple[Leak, ...]:
-    """Return every way in which a split of a dataset leaks, or does not fit it.
+def audit_dataset(
+    dataset: Dataset, name: str, links: Path | None = None, *, pixels: bool = False
+) -> tuple[Leak, ...]:
+    """Return every way in which a split of a dataset leaks, or does not fit it: see :func:`audit_splits`.
 
     Raises:
-        DatasetError: There is no such split.
+        CaseError: With ``pixels``, an image cannot be read.
+        DatasetError: There is no such split, or with ``pixels`` an image is not what its record says.
         SplitError: Its file, or the file of links, is damaged.
     """
-    file = dataset.split_file(name)
-    return audit_split(
-        split_items(dataset.survey().members, None),
-        read_split_csv(read_text(file), str(file)),
-        read_links(read_text(links), str(links)) if links else (),
-    )
+    return audit_splits(dataset, [name], links, pixels=pixels)[name]
+
+
+def audit_splits(
+    dataset: Dataset,
+    names: Iterable[str],
+    links: Path | None = None,
+    *,
+    pixels: bool = False,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> dict[str, tuple[Leak, ...]]:
+    """Return every way in which splits of a dataset leak, or do not fit it.
+
+    Args:
+        dataset: The dataset.
+        names: Of its splits.
+        links: A CSV file ``image_id,cluster`` of images that belong together.
+        pixels: Look for images that show one picture too: see :func:`thyrodata.duplicates.find_same`.
+        workers: Processes that look; 1 is this process.
+        progress: Called with the number of steps of the search done and of all.
+
+    Raises:
+        CaseError: With ``pixels``, an image cannot be read.
+        DatasetError: There is no such split, or with ``pixels`` an image is not what its record says.
+        SplitError: The file of a split, or that of links, is damaged.
+    """
+    files = {name: dataset.split_file(name) for name in names}
+    members = dataset.survey().members
+    known = read_links(read_text(links), str(links)) if links else ()
+    if pixels:
+        known = (*known, *picture_links(members, dataset.path, workers=workers, progress=progress))
+    items = split_items(members, None)
+    return {
+        name: audit_split(items, read_split_csv(read_text(file), str(file)), known)
+        for name, file in files.items()
+    }

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from thyrodata.cli.options import Data, DryRun, Json, Quiet
+from thyrodata.cli.options import Data, DryRun, Json, Quiet, Workers
 
 __all__ = ["app", "audit", "make"]
 
@@ -73,17 +73,24 @@ def audit(
         Path | None,
         typer.Option(metavar="CSV", help="A table image_id,cluster: images that belong together."),
     ] = None,
+    pixels: Annotated[
+        bool, typer.Option("--pixels", help="Look for images that show one picture, stored again or cropped.")
+    ] = False,
+    workers: Workers = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Look for leaks: groups and byte-identical images that cross parts; exit 1 if there is one."""
-    from thyrodata.cli.output import emit, lines
+    from thyrodata.cli.output import emit, lines, progress
     from thyrodata.cli.summary import leak_lines, leaks_json
     from thyrodata.dataset import Dataset
-    from thyrodata.partition import audit_dataset
+    from thyrodata.partition import audit_splits
 
     dataset = Dataset(data)
-    found = {split: audit_dataset(dataset, split, links) for split in name or dataset.splits}
-    emit(leaks_json(found), lambda: lines(leak_lines(found)), json=json, quiet=quiet)
+    with progress("audit", quiet=quiet or json) as show:
+        found = audit_splits(
+            dataset, name or dataset.splits, links, pixels=pixels, workers=workers, progress=show
+        )
+    emit(leaks_json(found), lambda: lines(leak_lines(found, pixels=pixels)), json=json, quiet=quiet)
     if any(found.values()):
         raise typer.Exit(1)
