@@ -29,7 +29,21 @@ LAYERS = {
     "dataset": 3.5,  # surveys its records
     "change": 4,  # what an operation makes of records
     **dict.fromkeys(["converters", "capture"], 4),
-    **dict.fromkeys(["qc", "agreement", "splits", "relabel", "select", "derive", "merge"], 5),
+    "duplicates": 4.5,  # same pictures: for operations, audits and quality control
+    **dict.fromkeys(
+        [
+            "annotation",
+            "qc",
+            "agreement",
+            "splits",
+            "comparison",
+            "labelmaps",
+            "selection",
+            "derivation",
+            "merging",
+        ],
+        5,
+    ),
     **dict.fromkeys(["exports", "reports"], 6),
     "partition": 6.5,  # splits with their COCO files: made by a conversion, and added to a dataset
     "inheritance": 6.7,  # of splits, by a new dataset from its parent
@@ -51,8 +65,8 @@ FORBIDDEN_ARROWS = {
 
 # Where each library outside the standard one may be imported; a library that is not listed may be nowhere.
 HOMES = {
-    "PIL": {"io", "phantoms", "capture", "qc", "derive", "reports"},
-    "cv2": {"io", "phantoms", "capture", "qc", "derive", "reports"},
+    "PIL": {"io", "phantoms", "capture", "qc", "derivation", "reports"},
+    "cv2": {"io", "phantoms", "capture", "qc", "derivation", "reports"},
     "datasets": {"exports"},
     "fiftyone": {"exports"},
     "h5py": {"io"},
@@ -68,9 +82,9 @@ HOMES = {
     "pydicom": {"io", "capture"},
     "rapidocr": {"capture", "qc"},
     "rich": {"cli"},
-    "scipy": {"io", "qc", "agreement", "splits", "baselines"},
-    "shapely": {"qc", "derive", "exports"},
-    "SimpleITK": {"io", "agreement"},
+    "scipy": {"io", "derivation", "qc", "agreement", "splits", "baselines"},
+    "shapely": {"qc", "exports"},
+    "SimpleITK": {"io", "derivation", "agreement"},
     "sklearn": {"qc", "agreement", "splits", "baselines"},
     "torch": {"baselines"},
     "typer": {"cli"},

@@ -15,7 +15,13 @@ import pytest
 from thyrodata.demo import write_release
 
 ROOT = Path(__file__).parents[1]
-PAGES = ["README.md", "docs/dataset.md", "docs/export.md"]
+PAGES = [
+    "README.md",
+    "docs/dataset.md",
+    "docs/export.md",
+    "docs/curation.md",
+    *(f"docs/curation/{page.name}" for page in sorted(Path(__file__).parents[1].glob("docs/curation/*.md"))),
+]
 BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
 
 
@@ -56,6 +62,12 @@ def test_the_commands_of_the_readme_run(reader: Path) -> None:
         "split",
         "split",
         "export",
+        "relabel",
+        "relabel",
+        "derive",
+        "remove",
+        "update",
+        "annotate",
     ]
     for command in listed:
         run(command)
@@ -63,7 +75,7 @@ def test_the_commands_of_the_readme_run(reader: Path) -> None:
 
 def test_the_python_of_the_docs_runs(reader: Path) -> None:
     codes = [code for page in PAGES for code in blocks(page, "python")]
-    assert len(codes) == 3
+    assert len(codes) == 9
     names: dict[str, object] = {}
     with contextlib.redirect_stdout(io.StringIO()):
         for code in codes:
@@ -80,6 +92,7 @@ def test_links_lead_somewhere(page: str) -> None:
 
 def test_every_remark_is_explained() -> None:
     explained = set(re.findall(r"^\| `([a-z-]+)` \|", (ROOT / "docs/dataset.md").read_text(), re.MULTILINE))
-    source = "".join(file.read_text() for file in (ROOT / "thyrodata/converters").glob("*.py"))
+    folders = ("converters", "derivation", "merging")
+    source = "".join(f.read_text() for name in folders for f in (ROOT / "thyrodata" / name).glob("*.py"))
     given = set(re.findall(r'code="([a-z-]+)"', source))
     assert given == explained

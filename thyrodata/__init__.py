@@ -17,6 +17,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from thyrodata.conversion import Conversion, convert
+    from thyrodata.curation.annotate import ImportedReadings, import_readings
+    from thyrodata.curation.derive import DerivedImages, derive
+    from thyrodata.curation.diff import Difference, diff
+    from thyrodata.curation.merge import Merged, merge
+    from thyrodata.curation.relabel import Relabelling, relabel
+    from thyrodata.curation.remove import Removal, remove
+    from thyrodata.curation.select import Selected, select
+    from thyrodata.curation.update import Update, update
+    from thyrodata.curation.worklists import ExportedWorkLists, export_worklists
     from thyrodata.dataset import Dataset
     from thyrodata.detection import Detection, detect
     from thyrodata.errors import ThyrodataError
@@ -28,19 +37,37 @@ if TYPE_CHECKING:
 __all__ = [
     "Conversion",
     "Dataset",
+    "DerivedImages",
     "Detection",
+    "Difference",
     "Exported",
+    "ExportedWorkLists",
     "ImageRecord",
+    "ImportedReadings",
+    "Merged",
+    "Relabelling",
+    "Removal",
+    "Selected",
     "SplitPlan",
     "ThyrodataError",
+    "Update",
     "__version__",
     "add_split",
     "audit_dataset",
     "convert",
+    "derive",
     "detect",
+    "diff",
     "export",
+    "export_worklists",
+    "import_readings",
+    "merge",
     "open",
+    "relabel",
+    "remove",
+    "select",
     "show",
+    "update",
 ]
 
 __version__ = "0.1.0"
@@ -48,17 +75,35 @@ __version__ = "0.1.0"
 _HOMES = {
     "Conversion": "conversion",
     "Dataset": "dataset",
+    "DerivedImages": "curation.derive",
     "Detection": "detection",
+    "Difference": "curation.diff",
     "Exported": "exports.run",
+    "ExportedWorkLists": "curation.worklists",
     "ImageRecord": "schema.record",
+    "ImportedReadings": "curation.annotate",
+    "Merged": "curation.merge",
+    "Relabelling": "curation.relabel",
+    "Removal": "curation.remove",
+    "Selected": "curation.select",
     "SplitPlan": "partition",
     "ThyrodataError": "errors",
+    "Update": "curation.update",
     "add_split": "partition",
     "audit_dataset": "partition",
     "convert": "conversion",
+    "derive": "curation.derive",
     "detect": "detection",
+    "diff": "curation.diff",
     "export": "exports.run",
+    "export_worklists": "curation.worklists",
+    "import_readings": "curation.annotate",
+    "merge": "curation.merge",
+    "relabel": "curation.relabel",
+    "remove": "curation.remove",
+    "select": "curation.select",
     "show": "reports.show",
+    "update": "curation.update",
 }
 
 

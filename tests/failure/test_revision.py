@@ -1,4 +1,4 @@
-"""An operation on a dataset, killed or out of disk at many points, leaves the whole or nothing; it resumes."""
+"""An operation on a dataset, killed or out of disk at many points, leaves the whole or nothing, and goes on."""
 
 from __future__ import annotations
 

@@ -12,7 +12,21 @@ from typing import Annotated
 import typer
 
 from thyrodata import __version__
-from thyrodata.cli import catalog, data, exports, make, splits
+from thyrodata.cli import (
+    annotate,
+    catalog,
+    data,
+    derive,
+    diff,
+    exports,
+    make,
+    merge,
+    relabel,
+    remove,
+    select,
+    splits,
+    update,
+)
 from thyrodata.errors import InterruptedRunError, ThyrodataError, UsageError
 
 __all__ = ["app", "main"]
@@ -37,7 +51,15 @@ app.command("detect")(catalog.detect)
 app.command("info")(data.info)
 app.command("show")(data.show)
 app.command("verify")(data.verify)
+app.command("diff")(diff.diff)
 app.add_typer(splits.app, name="split")
+app.command("update", context_settings=OWN_OPTIONS)(update.update)
+app.command("remove")(remove.remove)
+app.command("select")(select.select)
+app.command("relabel")(relabel.relabel)
+app.command("derive")(derive.derive)
+app.command("merge")(merge.merge)
+app.add_typer(annotate.app, name="annotate")
 app.command("export", context_settings=OWN_OPTIONS)(exports.export)
 app.command("demo")(make.demo)
 
