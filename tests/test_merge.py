@@ -20,6 +20,7 @@ from PIL import Image
 from toy import finding, graded, make_dataset
 
 import thyrodata
+from tests.fixtures.ddti637.make import make as make_ddti637
 from thyrodata.change import all_rows
 from thyrodata.dataset import MANIFEST, Dataset
 from thyrodata.duplicates import How, Same
@@ -750,3 +751,15 @@ def test_the_command_says_what_was_joined(pair, tmp_path, command):
     ran = command("merge", *pair, "-o", tmp_path / "json", "--json")
     assert json.loads(ran.out)["regrouped_images"] == 8
     assert command("merge", pair[0], "-o", tmp_path / "one").code == 2
+
+
+def test_the_card_of_several_sources_has_a_chapter_for_each(converted: Path, tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    make_ddti637(tmp_path / "raw")
+    thyrodata.convert("ddti637", tmp_path / "raw", tmp_path / "ddti637")
+    thyrodata.merge([converted, tmp_path / "ddti637"], tmp_path / "both")
+    lines = (tmp_path / "both" / "README.md").read_text().splitlines()
+    headings = [line.removeprefix("## ").partition(":")[0] for line in lines if line.startswith("## ")]
+    assert headings == ["ddti", "ddti637", "What this copy holds", "Splits"]
+    assert [line for line in lines if line.startswith("# ")] == ["# ddti+ddti637"]
+    assert "1. merge of ddti" in "\n".join(lines)

@@ -1,4 +1,4 @@
-"""An operation on a dataset, killed or out of disk at many points, leaves the whole or nothing, and goes on."""
+"""Killed or out of disk at many points, an operation leaves a whole dataset or none, and goes on."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from thyrodata.dataset import Dataset
@@ -70,10 +70,18 @@ def _source_cards(manifest: Manifest) -> list[str]:
     header = ("source", "licence", "passing it on", "groups are", "an image without an outline means")
     lines += [*_text_table(header, rows), ""]
     for name, each in cards.items():
-        prose = each.prose.strip("\n").splitlines()
-        deeper = [f"#{line}" if line.startswith("#") else line for line in prose]
-        lines += [f"## {name}: {each.card.title}", "", each.card.citation, "", *deeper, ""]
+        lines += [f"## {name}: {each.card.title}", "", each.card.citation, "", *_chapter(each.prose), ""]
     return lines[:-1]
+
+
+def _chapter(prose: str) -> Iterator[str]:
+    """Yield the lines of a card without its title, with headings a level deeper."""
+    title, _, rest = prose.strip("\n").partition("\n")
+    text = rest.lstrip("\n") if title.startswith("# ") else prose.strip("\n")
+    fenced = False
+    for line in text.splitlines():
+        fenced ^= line.startswith("```")
+        yield f"#{line}" if line.startswith("#") and not fenced else line
 
 
 def _kind(card: Card) -> str:
