@@ -101,3 +101,16 @@ def test_pictures_of_another_source_are_the_same_as_none(samples):
     found = find_same([*tn3k, *ddti])
     assert len(tn3k) == 32
     assert [same for same in found if any(name.startswith("tn3k/") for name in same.image_ids)] == []
+
+
+def test_a_withdrawn_case_leaves_no_copy_in_the_other_source(merged, key, twins, tmp_path):
+    """The two cases that share a picture: its copies in the re-cut joined the group of one of them."""
+    shared = next(images for images in twins.values() if len({i.partition("_")[0] for i in images}) > 1)
+    withdrawn = max(shared).partition("_")[0]
+    made = thyrodata.remove(merged.revision.out, tmp_path / "out", groups=[withdrawn], link=True)
+    left = {record.image_id for record in Dataset(tmp_path / "out").records()}
+    copies = {image_id for image_id, picture in key.items() if picture in shared}
+    assert len(copies) == 2
+    assert not left & (shared | copies)
+    assert set(made.same_pictures) == (shared | copies) - {max(shared)}
+    assert Dataset(tmp_path / "out").verify() == ()

@@ -7,6 +7,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from curated import content, make_parent, picture, unchanged, with_images
@@ -17,7 +18,10 @@ from thyrodata.change import sums_sha256
 from thyrodata.curation.remove import id_sha256
 from thyrodata.dataset import Dataset
 from thyrodata.errors import DatasetError, UsageError
+from thyrodata.io.images import decode_image
+from thyrodata.io.png import PngEncoder, encode_png
 from thyrodata.partition import audit_dataset
+from thyrodata.phantoms import PhantomSpec, phantom
 from thyrodata.schema.geometry import Box
 from thyrodata.schema.record import CropLedger, ImageRecord, OfficialSplit, Remark
 from thyrodata.schema.vocab import GroupKind
@@ -104,6 +108,28 @@ def test_a_remark_that_names_a_removed_image_no_longer_does(tmp_path: Path) -> N
     thyrodata.remove(parent, tmp_path / "out", groups=["toy/3"])
     (left,) = Dataset(tmp_path / "out").records(["toy/5_b"])
     assert [remark.text for remark in left.remarks] == ["like (removed), not toy/33_b"]
+
+
+def test_a_copy_that_is_stored_otherwise_goes_too(tmp_path: Path) -> None:
+    """And what is the same as the copy: the picture may have gone through several hands."""
+    whole = phantom(PhantomSpec(seed=3, width=256, height=192)).pixels
+    files = {
+        "toy/a": encode_png(whole),
+        "toy/b": encode_png(whole, encoder=PngEncoder.ZLIB),
+        "toy/left": encode_png(np.ascontiguousarray(whole[:, :128])),
+        "toy/right": encode_png(np.ascontiguousarray(whole[:, 128:])),
+        "toy/other": encode_png(phantom(PhantomSpec(seed=4, width=256, height=192)).pixels),
+    }
+    assert files["toy/a"] != files["toy/b"]
+    records = []
+    for image_id, data in files.items():
+        height, width = decode_image(data, image_id).shape[:2]
+        each = record(image_id.removeprefix("toy/"))
+        records.append(replace(each, image=replace(each.image, width=width, height=height)))
+    parent = with_images(tmp_path / "parent", records, files)
+    made = thyrodata.remove(parent, tmp_path / "out", groups=["toy/left"])
+    assert made.same_pictures == ("toy/a", "toy/b", "toy/right")
+    assert [each.image_id for each in Dataset(tmp_path / "out").records()] == ["toy/other"]
 
 
 def test_all_that_is_left_stays_as_it_was(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from thyrodata.derivation.framing import Framing, Letterbox, Resize, framed, fra
 from thyrodata.derivation.names import new_names, png_name
 from thyrodata.derivation.pixels import resized, with_bits
 from thyrodata.derivation.rasters import cut_pixels, resample_pixels
-from thyrodata.derivation.records import LEFT_OUT, derive_record
+from thyrodata.derivation.records import derive_record
 from thyrodata.io.masks import decode_mask
 from thyrodata.schema.geometry import Box, Calipers, Line, Mask, Point, Polygon
 from thyrodata.schema.record import Finding, ImageRecord, ImageRef, Read
@@ -279,8 +279,8 @@ def test_no_finding_is_lost_unsaid(record: ImageRecord, data: st.DataObject) -> 
             _check_reading(new, old)
         if change and change.mask_emptied:
             assert change.mask_pixels == np.count_nonzero(decode_mask(masks[0])) > 0
-    left_out = [remark for remark in new.remarks if remark.code == LEFT_OUT]
-    before = [remark for remark in record.remarks if remark.code == LEFT_OUT]
+    left_out = [remark for remark in new.remarks if remark.code == "finding-left-out"]
+    before = [remark for remark in record.remarks if remark.code == "finding-left-out"]
     assert len(left_out) - len(before) == sum(change.left_out for change in changes)
     assert (new.nodules, new.source_fields) == (record.nodules, record.source_fields)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -21,6 +21,8 @@ from thyrodata.revision import Revision, opened, revise
 from thyrodata.schema.manifest import Parent, Setting, Skip
 from thyrodata.schema.record import ImageRecord
 from thyrodata.schema.vocab import GroupKind
+from thyrodata.splits import Link
+from thyrodata.splits.pictures import picture_links
 from thyrodata.survey import GlanceImage
 
 __all__ = ["Removal", "id_sha256", "remove", "removed_ids"]
@@ -119,8 +121,9 @@ def remove(
 ) -> Removal:
     """Make a dataset without some groups: their records, images, annotations and rows of splits.
 
-    Images of other groups that are the same picture, by equal bytes or as crops of one frame, go as well. Of
-    what was removed the new dataset keeps a hash of each id, for :func:`thyrodata.update` to leave it out.
+    Images of other groups that are the same picture go as well: by equal bytes, as crops of one frame, or by
+    their pixels (:func:`thyrodata.duplicates.find_same`). Of what was removed the new dataset keeps a hash of
+    each id, for :func:`thyrodata.update` to leave it out.
 
     Args:
         dataset: The dataset, or its folder. It is not changed, and is to be deleted by the user.
@@ -132,9 +135,11 @@ def remove(
         resume: Continue an unfinished build.
         overwrite: Replace a dataset that is at ``out``.
         dry_run: Write nothing.
-        progress: Called with the number of records done and of all.
+        progress: Called with the number of steps done and of all, first of the search for same pictures, then
+            of the records.
 
     Raises:
+        CaseError: An image cannot be read.
         UsageError: No id is given, or one is of no group.
         DatasetError: The dataset is damaged, or nothing would be left of it.
         OutputError: ``out`` is in the way or cannot be written.
@@ -143,7 +148,8 @@ def remove(
     glances = list(stream_as(parent.path / RECORDS_FILE, _Glance))
     named = _named(glances, groups, patients, parent.path)
     gone = {glance.image_id for glance in glances if glance.group_id in named}
-    same = _same_pictures(glances, gone)
+    links = picture_links(parent.survey().members, parent.path, workers=workers, progress=progress)
+    same = _same_pictures(glances, gone, links)
     out_of = gone | {glance.image_id for glance in same}
     rows = tuple(
         Row(parent=0, index=index, image_id=glance.image_id)
@@ -203,21 +209,27 @@ def _named(
     return frozenset((*patients, *groups))
 
 
-def _same_pictures(glances: Iterable[_Glance], gone: Collection[str]) -> list[_Glance]:
-    """Return the images of other groups that equal a removed one in bytes, or show the same frame."""
+def _same_pictures(glances: Iterable[_Glance], gone: Collection[str], links: Iterable[Link]) -> list[_Glance]:
+    """Return the images of other groups that a tie by bytes, frame or pixels leads to from a removed one."""
     known = list(glances)
-    removed = [glance.image for glance in known if glance.image_id in gone]
-    digests = {image.sha256 for image in removed if image.sha256}
-    frames = {image.crop.frame_key for image in removed if image.crop}
-    return [
-        glance
-        for glance in known
-        if glance.image_id not in gone
-        and (
-            glance.image.sha256 in digests
-            or (glance.image.crop is not None and glance.image.crop.frame_key in frames)
-        )
-    ]
+    ties: defaultdict[str, set[str]] = defaultdict(set)
+    for glance in known:
+        if glance.image.sha256:
+            ties[f"bytes {glance.image.sha256}"].add(glance.image_id)
+        if glance.image.crop:
+            ties[f"frame {glance.image.crop.frame_key}"].add(glance.image_id)
+    for number, link in enumerate(links):
+        ties[f"pixels {number}"].update(link.image_ids)
+    tied_by: defaultdict[str, list[str]] = defaultdict(list)
+    for tie, image_ids in ties.items():
+        for image_id in image_ids:
+            tied_by[image_id].append(tie)
+    reached, found = set(gone), list(gone)
+    while found:
+        near = {image_id for tie in tied_by[found.pop()] for image_id in ties[tie]} - reached
+        reached |= near
+        found += near
+    return [glance for glance in known if glance.image_id in reached and glance.image_id not in gone]
 
 
 def _tombstones(groups: Iterable[str], same: Iterable[_Glance]) -> tuple[Setting, ...]:
