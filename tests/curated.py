@@ -14,9 +14,9 @@ from toy import finding, graded, make_dataset, record
 
 from thyrodata.change import Row
 from thyrodata.dataset import Dataset
-from thyrodata.engine import Absent, Kept, Sample
 from thyrodata.io.png import encode_png
 from thyrodata.partition import SplitPlan, add_split
+from thyrodata.sample import Absent, Kept, Sample
 from thyrodata.schema.geometry import Box
 from thyrodata.schema.manifest import Setting
 from thyrodata.schema.record import ImageRecord

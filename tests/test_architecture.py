@@ -25,6 +25,7 @@ LAYERS = {
     "schema": 1,
     "io": 2,
     "pool": 2,
+    "sample": 2.5,  # what a converter gives
     **dict.fromkeys(["engine", "phantoms", "survey"], 3),
     "dataset": 3.5,  # surveys its records
     "change": 4,  # what an operation makes of records

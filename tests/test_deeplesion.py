@@ -17,10 +17,11 @@ import thyrodata
 from tests.contract.run import convert
 from tests.fixtures.deeplesion.make import COLUMNS, NEIGHBOURS, ROWS, TABLE, TAGS, make, table_text
 from thyrodata.converters.deeplesion import DeepLesion, DeepLesionSettings
-from thyrodata.engine import Absent, FileBytes, OnError, plan_items, run_items
+from thyrodata.engine import OnError, plan_items, run_items
 from thyrodata.errors import CaseError, RawLayoutError, UsageError
 from thyrodata.io.lesiontags import read_lesion_tags
 from thyrodata.io.raw import Raw
+from thyrodata.sample import Absent, FileBytes
 from thyrodata.schema.geometry import Box, Calipers
 from thyrodata.schema.record import Age, OfficialSplit, Patient, SourceField
 from thyrodata.schema.vocab import Coverage, DeepLesionSite, GroupKind, Modality, Sex, Structure

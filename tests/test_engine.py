@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from thyrodata.engine import Absent, Destination, Encode, Run, Sample, plan_items, run_items
+from thyrodata.engine import Destination, Run, plan_items, run_items
 from thyrodata.errors import CaseError, RawLayoutError
 from thyrodata.io.parquet import read_chunk, records_of
 from thyrodata.io.png import PngEncoder
 from thyrodata.io.raw import Raw, RawFile
+from thyrodata.sample import Absent, Encode, Sample
 from thyrodata.schema.record import ImageRecord, ImageRef
 from thyrodata.schema.vocab import GroupKind, Modality
 

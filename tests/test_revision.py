@@ -13,10 +13,10 @@ from curated import content, make_parent, unchanged
 
 from thyrodata.change import Row, all_rows, sums_sha256
 from thyrodata.dataset import Dataset
-from thyrodata.engine import Absent, Kept, Sample
 from thyrodata.errors import CaseError, DatasetError, OutputError, SplitError
 from thyrodata.partition import SplitPlan, audit_dataset
 from thyrodata.revision import Splits, revise
+from thyrodata.sample import Absent, Kept, Sample
 from thyrodata.schema.manifest import Parent, Setting
 from thyrodata.schema.record import ImageRecord, Remark
 

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import ClassVar, Protocol
 
 from thyrodata.dataset import RECORDS_FILE, Dataset
-from thyrodata.engine import Absent, Kept, Sample
 from thyrodata.errors import DatasetError
 from thyrodata.io.files import read_bytes
 from thyrodata.io.hashes import SUMS, hash_file, read_sums
 from thyrodata.io.parquet import ROW_GROUP, read_group, stream_as
 from thyrodata.io.raw import RawFile
+from thyrodata.sample import Absent, Kept, Sample
 from thyrodata.schema.manifest import Setting
 from thyrodata.schema.record import ImageRecord
 

@@ -14,7 +14,7 @@ from typing import Any
 from thyrodata import __version__
 from thyrodata.converters import load_converter
 from thyrodata.dataset import MANIFEST, RECORDS_FILE, Dataset, seal, write_manifest
-from thyrodata.engine import Converter, Destination, OnError, Plan, Progress, Run, plan_items, run_items
+from thyrodata.engine import Destination, OnError, Plan, Progress, Run, plan_items, run_items
 from thyrodata.errors import CaseError, InterruptedRunError, OutputError, SchemaError, UsageError
 from thyrodata.io.cards import load_card
 from thyrodata.io.collector import collector_paused
@@ -25,6 +25,7 @@ from thyrodata.io.raw import Raw
 from thyrodata.io.workspace import Workspace, check_apart, opened_workspace
 from thyrodata.partition import SplitPlan, check_kind, parse_kind, plan_split, write_splits
 from thyrodata.reports.card import dataset_card
+from thyrodata.sample import Converter
 from thyrodata.schema.manifest import SCHEMA_VERSION, Manifest, Setting, Skip, Source, Version
 from thyrodata.schema.plain import from_plain, to_plain
 from thyrodata.survey import Glance, Survey

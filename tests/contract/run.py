@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from thyrodata.engine import Converter, Destination, OnError, Plan, Run, plan_items, run_items
+from thyrodata.engine import Destination, OnError, Plan, Run, plan_items, run_items
 from thyrodata.io.parquet import read_chunk, records_of
 from thyrodata.io.raw import Raw
+from thyrodata.sample import Converter
 from thyrodata.schema.record import ImageRecord
 
 __all__ = ["Result", "contents", "convert"]

@@ -24,11 +24,12 @@ import pytest
 from tests.contract.run import Result, contents, convert
 from thyrodata import converters, engine
 from thyrodata.converters import CONVERTERS, load_converter
-from thyrodata.engine import Absent, FileBytes, OnError, Sample, plan_items, run_items
+from thyrodata.engine import OnError, plan_items, run_items
 from thyrodata.errors import CaseError, RawLayoutError, UsageError
 from thyrodata.io.images import is_image_name
 from thyrodata.io.raw import Raw
 from thyrodata.phantoms import PhantomSpec, jpeg_bytes, phantom
+from thyrodata.sample import Absent, FileBytes, Sample
 from thyrodata.schema.plain import from_plain, to_plain
 from thyrodata.schema.record import ImageRecord, ImageRef
 from thyrodata.schema.vocab import GroupKind, Modality

@@ -202,7 +202,7 @@ def test_the_account_is_of_all_images(case: tuple[ImageRecord, LabelMap], others
             for record, outcome in zip(records, outcomes, strict=True)
             if any((e.value, e.term, e.fate) == (value, line.term, line.fate) for e in outcome.events)
         ]
-        assert (line.images, line.example) == (len(holders), holders[0].image_id)
+        assert (line.images, line.first_image) == (len(holders), holders[0].image_id)
         assert line.groups == len({record.group_id for record in holders})
     assert {line.value.partition("/")[2] for line in account.lines} == {
         event.value for outcome in outcomes for event in outcome.events

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from toy import finding, record
 
 from thyrodata.change import Row
-from thyrodata.engine import Absent
+from thyrodata.sample import Absent
 from thyrodata.schema.geometry import Box
 from thyrodata.schema.record import Acquisition, Age, ImageRecord, Label, Nodule, Patient, Reading
 from thyrodata.schema.vocab import (

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 
 from thyrodata.annotation.readings import NewReading
 from thyrodata.change import Row
-from thyrodata.engine import Absent, Kept, Sample
 from thyrodata.io.drawn import Note
+from thyrodata.sample import Absent, Kept, Sample
 from thyrodata.schema.category import category
 from thyrodata.schema.manifest import Setting
 from thyrodata.schema.plain import to_plain

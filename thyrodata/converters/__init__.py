@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from thyrodata.errors import UsageError
 
 if TYPE_CHECKING:
-    from thyrodata.engine import Converter
+    from thyrodata.sample import Converter
 
 __all__ = ["CONVERTERS", "load_converter", "settings_class"]
 

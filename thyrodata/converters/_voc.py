@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from thyrodata.converters._own import outside_image
-from thyrodata.engine import FileBytes, Sample
 from thyrodata.io.raw import RawImage
 from thyrodata.io.voc import VocAnnotation, VocImage
+from thyrodata.sample import FileBytes, Sample
 from thyrodata.schema.record import Finding, ImageRecord, OfficialSplit, Reading, Remark, SourceField
 from thyrodata.schema.vocab import GroupKind, Modality
 

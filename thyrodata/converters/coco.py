@@ -9,10 +9,10 @@ from typing import ClassVar
 
 from thyrodata.converters._cocorecord import coco_record
 from thyrodata.converters._own import OwnSettings
-from thyrodata.engine import FileBytes, Sample
 from thyrodata.errors import CaseError, RawLayoutError
 from thyrodata.io.coco import CocoFile, CocoImage, candidates, part_of, read_coco
 from thyrodata.io.raw import Raw, RawFile
+from thyrodata.sample import FileBytes, Sample
 from thyrodata.schema.category import Category
 
 __all__ = ["Coco", "CocoItem", "CocoSettings"]

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from thyrodata.engine import FileBytes, Sample
 from thyrodata.errors import CaseError, RawLayoutError
 from thyrodata.io.images import IMAGE_SUFFIXES
 from thyrodata.io.raw import Raw, RawFile, RawImage, at_most_one
 from thyrodata.io.regions import Region, read_regions
 from thyrodata.io.xml import Element, parse_xml, texts
+from thyrodata.sample import FileBytes, Sample
 from thyrodata.schema.geometry import Line, Point, Polygon, PolygonPart
 from thyrodata.schema.record import (
     MAX_AGE,

@@ -14,12 +14,12 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from thyrodata.engine import FileBytes, Sample
 from thyrodata.errors import CaseError, RawLayoutError
 from thyrodata.io.hashes import hash_pixels
 from thyrodata.io.images import decode_image
 from thyrodata.io.masks import encode_mask
 from thyrodata.io.raw import Raw, RawFile, RawImage, at_most_one
+from thyrodata.sample import FileBytes, Sample
 from thyrodata.schema.record import CropLedger, Finding, ImageRecord, Reading, Remark
 from thyrodata.schema.vocab import Coverage, GroupKind, Modality, Structure
 

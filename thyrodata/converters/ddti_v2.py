@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 
 from thyrodata.converters._values import Values
 from thyrodata.converters._version_1 import PICTURE, list_version_1, mask_doubts, read_outlines
-from thyrodata.engine import Absent, FileBytes, Sample
 from thyrodata.errors import CaseError, RawLayoutError
 from thyrodata.io.images import IMAGE_SUFFIXES
 from thyrodata.io.masks import encode_mask
 from thyrodata.io.nifti import read_nifti_mask
 from thyrodata.io.raw import Raw, RawFile, at_most_one
 from thyrodata.io.tables import Row, read_table
+from thyrodata.sample import Absent, FileBytes, Sample
 from thyrodata.schema.geometry import Ring
 from thyrodata.schema.record import (
     MAX_AGE,

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
-from thyrodata.engine import Absent, FileBytes, Sample
 from thyrodata.errors import RawLayoutError, UsageError
 from thyrodata.io.lesiontable import (
     LesionSlice,
@@ -25,6 +24,7 @@ from thyrodata.io.lesiontable import (
 from thyrodata.io.lesiontags import TABLE_ROWS, LesionTags, read_lesion_tags
 from thyrodata.io.raw import Raw, RawFile
 from thyrodata.io.tables import Row, Table
+from thyrodata.sample import Absent, FileBytes, Sample
 from thyrodata.schema.record import (
     Acquisition,
     Finding,

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thyrodata.converters._own import OwnSettings
-from thyrodata.engine import FileBytes, Sample
 from thyrodata.errors import CaseError, RawLayoutError, UsageError
 from thyrodata.io.images import is_image_name
 from thyrodata.io.masks import components, encode_mask, read_mask
 from thyrodata.io.maskvalues import read_mask_values
 from thyrodata.io.raw import Raw, RawFile
+from thyrodata.sample import FileBytes, Sample
 from thyrodata.schema.category import Category, parse_categories
 from thyrodata.schema.record import Finding, ImageRecord, Reading, Remark
 from thyrodata.schema.vocab import Coverage

@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thyrodata.converters._values import Values
-from thyrodata.engine import Encode, Sample
 from thyrodata.errors import CaseError, RawLayoutError, SchemaError
 from thyrodata.io.hdf5 import Hdf5File, open_hdf5
 from thyrodata.io.masks import encode_mask
 from thyrodata.io.raw import Raw, RawFile
 from thyrodata.io.tables import Row, read_table
+from thyrodata.sample import Encode, Sample
 from thyrodata.schema import record, vocab
 from thyrodata.schema.record import AcrPoints, ImageRecord, Label, Nodule, Remark
 from thyrodata.schema.vocab import Location

@@ -12,12 +12,12 @@ from typing import ClassVar
 
 from thyrodata.converters._own import OwnSettings, outside_image
 from thyrodata.converters._rows import ImageRows
-from thyrodata.engine import FileBytes, Sample
 from thyrodata.errors import CaseError, RawLayoutError, UsageError
 from thyrodata.io.columnmap import ColumnMap, read_column_map
 from thyrodata.io.parquettable import read_parquet_table
 from thyrodata.io.raw import Raw, RawFile, show_path
 from thyrodata.io.tables import Row, Table, read_table
+from thyrodata.sample import FileBytes, Sample
 from thyrodata.schema.record import Finding, ImageRecord, Remark
 from thyrodata.schema.vocab import Scope
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from thyrodata.converters._masked import present, read_drawn
-from thyrodata.engine import FileBytes, Sample
 from thyrodata.errors import RawLayoutError
 from thyrodata.io.raw import Raw, RawFile
 from thyrodata.io.splitfiles import read_index_split
+from thyrodata.sample import FileBytes, Sample
 from thyrodata.schema.record import ImageRecord, OfficialSplit
 from thyrodata.schema.vocab import GroupKind, Modality, Structure
 

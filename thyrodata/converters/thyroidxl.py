@@ -16,10 +16,10 @@ from typing import Any, ClassVar
 from thyrodata.converters._drawings import read_drawn
 from thyrodata.converters._masked import present
 from thyrodata.converters._values import Values
-from thyrodata.engine import FileBytes, Sample
 from thyrodata.errors import CaseError, RawLayoutError
 from thyrodata.io.patients import read_patient_list, read_patients
 from thyrodata.io.raw import Raw, RawFile, natural_key
+from thyrodata.sample import FileBytes, Sample
 from thyrodata.schema import record, vocab
 from thyrodata.schema.record import ImageRecord, Label, Nodule, Remark
 from thyrodata.schema.vocab import Basis, Bethesda, Location, Malignancy

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
 
-from thyrodata.engine import FileBytes, Sample
 from thyrodata.errors import CaseError, RawLayoutError
 from thyrodata.io.images import IMAGE_SUFFIXES
 from thyrodata.io.raw import Raw, RawFile, natural_key
 from thyrodata.io.tables import Row, Table, read_table
+from thyrodata.sample import FileBytes, Sample
 from thyrodata.schema.record import ImageRecord, Label, Remark, SourceField
 from thyrodata.schema.vocab import Basis, GroupKind, Malignancy, Modality
 

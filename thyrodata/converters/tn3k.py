@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from thyrodata.converters._masked import present, read_drawn, read_label
-from thyrodata.engine import FileBytes, Sample
 from thyrodata.errors import RawLayoutError
 from thyrodata.io.raw import Raw, RawFile
 from thyrodata.io.splitfiles import read_index_split
 from thyrodata.io.tables import Row, read_table
+from thyrodata.sample import FileBytes, Sample
 from thyrodata.schema.record import ImageRecord, OfficialSplit
 from thyrodata.schema.vocab import GroupKind, Modality, Structure
 

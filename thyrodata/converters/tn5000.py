@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 from thyrodata.converters._voc import voc_sample
-from thyrodata.engine import Sample
 from thyrodata.io.raw import Raw
 from thyrodata.io.voc import VocImage, VocObject, list_voc
+from thyrodata.sample import Sample
 from thyrodata.schema.record import Finding, Label, Reading, Remark, SourceField
 from thyrodata.schema.vocab import Coverage, Malignancy, Structure
 

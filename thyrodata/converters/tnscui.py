@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from thyrodata.converters._masked import Drawn, Said, present, read_drawn, read_label
-from thyrodata.engine import FileBytes, Sample
 from thyrodata.errors import RawLayoutError
 from thyrodata.io.raw import Raw, RawFile
 from thyrodata.io.tables import Row, read_table
+from thyrodata.sample import FileBytes, Sample
 from thyrodata.schema.record import ImageRecord, OfficialSplit
 from thyrodata.schema.vocab import GroupKind, Modality, Structure
 

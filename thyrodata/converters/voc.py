@@ -8,9 +8,9 @@ from typing import ClassVar
 
 from thyrodata.converters._own import OwnSettings
 from thyrodata.converters._voc import voc_sample
-from thyrodata.engine import Sample
 from thyrodata.io.raw import Raw
 from thyrodata.io.voc import VocImage, VocObject, list_voc, object_names
+from thyrodata.sample import Sample
 from thyrodata.schema.category import Category, category
 from thyrodata.schema.record import Finding, SourceField
 

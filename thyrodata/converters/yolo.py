@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from thyrodata.converters._own import OwnSettings, outside_image
-from thyrodata.engine import FileBytes, Sample
 from thyrodata.errors import CaseError, RawLayoutError
 from thyrodata.io.images import is_image_name
 from thyrodata.io.raw import Raw, RawFile
 from thyrodata.io.yolodata import YoloData, label_path, read_yolo_data
 from thyrodata.io.yololabels import YoloLabel, read_yolo_labels
+from thyrodata.sample import FileBytes, Sample
 from thyrodata.schema.category import Category, category
 from thyrodata.schema.record import Finding, ImageRecord, OfficialSplit, Reading, Remark, SourceField
 from thyrodata.schema.vocab import Coverage

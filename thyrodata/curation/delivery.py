@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 from thyrodata.change import Row
 from thyrodata.curation.remove import id_sha256, removed_ids
 from thyrodata.dataset import RECORDS_FILE, Dataset
-from thyrodata.engine import Absent, Kept, Sample
 from thyrodata.errors import DatasetError
 from thyrodata.io.parquet import stream_as
+from thyrodata.sample import Absent, Kept, Sample
 from thyrodata.schema.manifest import Setting
 from thyrodata.schema.record import ImageRecord
 

@@ -12,13 +12,14 @@ from thyrodata.annotation.assignment import Task
 from thyrodata.annotation.instructions import batch_file, instructions, setup_file
 from thyrodata.annotation.worklist import WorkLists
 from thyrodata.dataset import Dataset
-from thyrodata.engine import Kept, Progress
+from thyrodata.engine import Progress
 from thyrodata.errors import CaseError
 from thyrodata.io.drawn import BlankImage
 from thyrodata.io.files import write_file, write_image, writing
 from thyrodata.io.images import decode_image
 from thyrodata.io.png import encode_png
 from thyrodata.pool import mapped
+from thyrodata.sample import Kept
 from thyrodata.schema.record import Reading
 
 __all__ = ["ShownImage", "hand_out"]

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from thyrodata.change import Row, all_rows
 from thyrodata.dataset import RECORDS_FILE, Dataset
-from thyrodata.engine import Absent, Kept, Progress, Sample
+from thyrodata.engine import Progress
 from thyrodata.errors import UsageError
 from thyrodata.io.parquet import stream_as
 from thyrodata.labelmaps.account import Account, account_of
@@ -22,6 +22,7 @@ from thyrodata.labelmaps.model import LabelMap
 from thyrodata.labelmaps.reading import relabelled
 from thyrodata.labelmaps.shipped import load_map
 from thyrodata.revision import Revision, opened, revise
+from thyrodata.sample import Absent, Kept, Sample
 from thyrodata.schema.manifest import Setting
 from thyrodata.schema.record import ImageRecord
 from thyrodata.schema.vocab import Scope
@@ -188,7 +189,9 @@ def _check(label_map: LabelMap, account: Account, unmapped: Unmapped, parent: Da
         )
     holes = account.of(Fate.UNMAPPED)
     if holes and unmapped is Unmapped.STOP:
-        what = "; ".join(f"{line.value} ({line.labels} of them, such as of {line.example})" for line in holes)
+        what = "; ".join(
+            f"{line.value} ({line.labels} of them, such as of {line.first_image})" for line in holes
+        )
         raise UsageError(
             f"the map {label_map.name} does not name {what}",
             where=place,

@@ -13,11 +13,12 @@ from typing import Any, ClassVar
 
 from thyrodata.change import Row
 from thyrodata.dataset import HISTORY, RECORDS_FILE, Dataset
-from thyrodata.engine import Absent, Kept, Progress, Sample
+from thyrodata.engine import Progress
 from thyrodata.errors import DatasetError, UsageError
 from thyrodata.io.journal import entries
 from thyrodata.io.parquet import stream_as
 from thyrodata.revision import Revision, opened, revise
+from thyrodata.sample import Absent, Kept, Sample
 from thyrodata.schema.manifest import Parent, Setting, Skip
 from thyrodata.schema.record import ImageRecord
 from thyrodata.schema.vocab import GroupKind

@@ -15,10 +15,10 @@ from thyrodata.derivation.framing import check_ledger, framing
 from thyrodata.derivation.pixels import in_colour
 from thyrodata.derivation.recipe import EchoCrop, NoduleCrop, Recipe
 from thyrodata.derivation.records import FindingChange, derive_record
-from thyrodata.engine import Absent, Kept
 from thyrodata.errors import CaseError, SchemaError
 from thyrodata.io.images import decode_image
 from thyrodata.io.windows import DEEP, HuWindow, window_hu
+from thyrodata.sample import Absent, Kept
 from thyrodata.schema.record import ImageRecord, PixelBox
 from thyrodata.schema.vocab import Modality, Structure
 

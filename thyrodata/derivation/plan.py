@@ -19,11 +19,12 @@ from thyrodata.derivation.look import Look, Problem, chosen_window, decoded, der
 from thyrodata.derivation.names import new_names, png_name
 from thyrodata.derivation.pixels import derive_pixels
 from thyrodata.derivation.recipe import EchoCrop, NoduleCrop, Recipe
-from thyrodata.engine import POOL_FROM, Absent, Encode, Kept, Progress, Sample
+from thyrodata.engine import POOL_FROM, Progress
 from thyrodata.errors import CaseError, DatasetError
 from thyrodata.io.parquet import ROW_GROUP, read_group
 from thyrodata.io.windows import stored_window
 from thyrodata.pool import mapped
+from thyrodata.sample import Absent, Encode, Kept, Sample
 from thyrodata.schema.manifest import Setting
 from thyrodata.schema.record import ImageRecord, PixelBox
 

@@ -29,7 +29,7 @@ class Line:
     as in the manifest; all others once for each image, nodule or finding that they are said of."""
     images: int
     groups: int
-    example: str
+    first_image: str
     """The id of the first image."""
 
     def to_json(self) -> dict[str, Any]:
@@ -41,7 +41,7 @@ class Line:
             "labels": self.labels,
             "images": self.images,
             "groups": self.groups,
-            "example": self.example,
+            "first_image": self.first_image,
         }
 
 
@@ -113,7 +113,7 @@ def account_of(label_map: LabelMap, images: Iterable[LabelledImage]) -> Account:
 class _Count:
     """What is known of a line while images are counted."""
 
-    example: str
+    first_image: str
     groups: set[str]
     labels: int = 0
     images: int = 0
@@ -185,5 +185,5 @@ class _Counter:
             labels=count.labels,
             images=count.images,
             groups=len(count.groups),
-            example=count.example,
+            first_image=count.first_image,
         )

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from thyrodata.change import Row
-from thyrodata.engine import Absent, Kept, Sample
 from thyrodata.merging.joining import Group
 from thyrodata.merging.naming import Naming
+from thyrodata.sample import Absent, Kept, Sample
 from thyrodata.schema.manifest import Setting
 from thyrodata.schema.record import ImageRecord, Remark
 

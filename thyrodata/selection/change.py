@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from thyrodata.change import Row
-from thyrodata.engine import Absent, Kept, Sample
+from thyrodata.sample import Absent, Kept, Sample
 from thyrodata.schema.manifest import Setting
 from thyrodata.schema.record import ImageRecord
 from thyrodata.selection.glance import NoduleKey, readings_without
