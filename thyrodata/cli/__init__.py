@@ -12,21 +12,7 @@ from typing import Annotated
 import typer
 
 from thyrodata import __version__
-from thyrodata.cli import (
-    annotate,
-    catalog,
-    data,
-    derive,
-    diff,
-    exports,
-    make,
-    merge,
-    relabel,
-    remove,
-    select,
-    splits,
-    update,
-)
+from thyrodata.cli.commands import Commands
 from thyrodata.errors import InterruptedRunError, ThyrodataError, UsageError
 
 __all__ = ["app", "main"]
@@ -36,32 +22,12 @@ INTERRUPTED = 130
 
 app = typer.Typer(
     name="thyrodata",
+    cls=Commands,
     help="Curate and convert thyroid ultrasound (and DeepLesion CT) datasets.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-OWN_OPTIONS = {"allow_extra_args": True, "ignore_unknown_options": True}
-"""For commands that take options of the dataset or format that they are given."""
-
-app.command("convert", context_settings=OWN_OPTIONS)(make.convert)
-app.command("list")(catalog.list_cards)
-app.command("card")(catalog.card)
-app.command("detect")(catalog.detect)
-app.command("info")(data.info)
-app.command("show")(data.show)
-app.command("verify")(data.verify)
-app.command("diff")(diff.diff)
-app.add_typer(splits.app, name="split")
-app.command("update", context_settings=OWN_OPTIONS)(update.update)
-app.command("remove")(remove.remove)
-app.command("select")(select.select)
-app.command("relabel")(relabel.relabel)
-app.command("derive")(derive.derive)
-app.command("merge")(merge.merge)
-app.add_typer(annotate.app, name="annotate")
-app.command("export", context_settings=OWN_OPTIONS)(exports.export)
-app.command("demo")(make.demo)
 
 
 def _version(wanted: bool) -> None:

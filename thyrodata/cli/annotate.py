@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 __all__ = ["app", "export", "take_in"]
 
 app = typer.Typer(
-    help="Give blinded work lists to readers, and add what they send back.", no_args_is_help=True
+    help="Give blinded work lists to readers, and add what they send back.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
 
 

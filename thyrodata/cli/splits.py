@@ -12,7 +12,11 @@ from thyrodata.cli.options import Data, DryRun, Json, Quiet, Workers
 __all__ = ["app", "audit", "make"]
 
 app = typer.Typer(
-    help="Make and audit splits that keep what belongs together in one part.", no_args_is_help=True
+    help="Make and audit splits that keep what belongs together in one part.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
 
 
