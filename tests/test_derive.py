@@ -721,3 +721,17 @@ def test_the_page_lists_every_filter() -> None:
     page = (Path(__file__).parents[1] / "docs/curation/derive.md").read_text(encoding="utf-8")
     for name, each in FILTERS.items():
         assert f"| `{name}` | {each.citation} | {each.parameters} |" in page
+
+
+def test_an_image_and_what_was_derived_of_it_stay_in_one_part(tmp_path: Path) -> None:
+    """Merged under other names, at another scale, where no comparison of pixels finds them."""
+    parent = make_parent(tmp_path / "parent")
+    thyrodata.derive(parent, tmp_path / "small", resize="8x6")
+    thyrodata.merge([parent, tmp_path / "small"], tmp_path / "both", names=["-", "small"])
+    both = Dataset(tmp_path / "both")
+    part_of = {image: part for part, images in both.split().items() for image in images}
+    originals = [name for name in part_of if name.startswith("toy/")]
+    assert len(originals) == len(part_of) / 2
+    assert all(part_of[name] == part_of[name.replace("toy/", "small/")] for name in originals)
+    made = thyrodata.remove(both, tmp_path / "out", groups=["toy/3"])
+    assert set(made.same_pictures) == {"small/3_a", "small/3_b"}

@@ -778,3 +778,16 @@ class TestFiles:
         with pytest.raises(SplitError) as caught:
             read_links(text, "l.csv")
         assert caught.value.where == where
+
+
+def test_an_image_is_tied_to_what_was_cut_from_it():
+    """`derive` names the frame of a cut image by the hash of the whole file."""
+    whole, cut, other = (
+        item("a", content="x"),
+        item("b", content="y", frame=digest("x")),
+        item("c", content="z"),
+    )
+    (leak,) = audit_split([whole, cut, other], rows(train="a c", test="b"))
+    assert leak.image_ids == ("a", "b")
+    assert f"cut from one frame, {digest('x')}" in leak.message
+    assert audit_split([whole, cut, other], rows(train="a b", test="c")) == ()

@@ -216,9 +216,9 @@ def _same_pictures(glances: Iterable[_Glance], gone: Collection[str], links: Ite
     ties: defaultdict[str, set[str]] = defaultdict(set)
     for glance in known:
         if glance.image.sha256:
-            ties[f"bytes {glance.image.sha256}"].add(glance.image_id)
-        if glance.image.crop:
-            ties[f"frame {glance.image.crop.frame_key}"].add(glance.image_id)
+            ties[glance.image.sha256].add(glance.image_id)
+        if glance.image.crop:  # whose key may be the hash of a whole image in the dataset
+            ties[glance.image.crop.frame_key].add(glance.image_id)
     for number, link in enumerate(links):
         ties[f"pixels {number}"].update(link.image_ids)
     tied_by: defaultdict[str, list[str]] = defaultdict(list)

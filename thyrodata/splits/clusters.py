@@ -77,6 +77,11 @@ def _ties(ordered: Mapping[str, SplitItem], links: Sequence[Link]) -> list[Tie]:
             digests[item.sha256].append(item)
         if item.frame_key is not None:
             frames[item.frame_key].append(item)
+    for (
+        item
+    ) in ordered.values():  # a frame may be in the dataset itself, whole: `derive` names it by its hash
+        if item.sha256 is not None and item.sha256 in frames and item.frame_key != item.sha256:
+            frames[item.sha256].append(item)
     named = [
         *((f"same group {group_id}", found) for group_id, found in groups.items()),
         *((f"byte-identical, sha256 {digest}", found) for digest, found in digests.items()),
