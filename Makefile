@@ -38,7 +38,7 @@ lint: $(STAMP)
 	@$(TIMED) "mypy --strict" $(BIN)/mypy --strict --no-error-summary
 
 quick: lint
-	@$(TIMED) "quick tests" $(PYTEST) -m 'not slow and not soak'
+	@HYPOTHESIS_PROFILE=quick $(TIMED) "quick tests" $(PYTEST) -m 'not slow and not soak'
 
 test: lint
 	@$(TIMED) "tests" $(PYTEST) -m 'not soak'

@@ -17,6 +17,7 @@ from thyrodata.conversion import convert
 from thyrodata.demo import write_release
 
 settings.register_profile("ci", derandomize=True, deadline=None)
+settings.register_profile("quick", max_examples=25, derandomize=True, deadline=None)
 settings.register_profile("soak", max_examples=5_000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 

@@ -26,6 +26,8 @@ SITES = ["bone", "abdomen", "mediastinum", "liver", "lung", "kidney", "soft-tiss
 PARTS = ["train", "val", "test"]
 OUTSIDE = ["deeplesion/000211_02_01_018", "deeplesion/000211_04_01_022"]
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(samples):

@@ -524,6 +524,7 @@ def _mirror(index: int, length: int) -> int:
     return -index - 1 if index < 0 else 2 * length - index - 1 if index >= length else index
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(FILTERS))
 def test_a_filter_does_the_same_on_any_number_of_workers(tmp_path: Path, name: str) -> None:
     parent = make_parent(tmp_path / "d")
@@ -695,6 +696,7 @@ def test_the_command_prints_the_account(tmp_path: Path, command: Any) -> None:
 # ---------------------------------------------------------------- published samples
 
 
+@pytest.mark.slow
 def test_the_echo_regions_of_published_pictures(samples: Path, tmp_path: Path) -> None:
     """Of DDTI's screens nearly all are cut, no outline is, and a picture that is no sure case stays whole."""
     thyrodata.convert("ddti", samples / "ddti", tmp_path / "d", on_error="skip", max_skipped=1.0)

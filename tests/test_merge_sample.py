@@ -18,6 +18,8 @@ from thyrodata.duplicates import How, Picture, find_same
 from thyrodata.partition import SplitPlan, audit_dataset, plan_split
 from thyrodata.schema.vocab import GroupKind
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def key(samples):

@@ -536,6 +536,7 @@ def many(tmp_path_factory):
     return make_dataset(tmp_path_factory.mktemp("many") / "d", records)
 
 
+@pytest.mark.slow
 def test_splits_of_many_groups_are_balanced_within_a_point(many):
     survey, records = many.survey(), list(many.records())
     group_of = {found.image_id: found.group_id for found in records}

@@ -374,6 +374,7 @@ def test_a_broken_variant_is_refused_and_costs_only_its_item(whole, breakage, co
     check_refused(whole, copy, tmp_path / "out", owners={breakage.named, lost}, shared=shared)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [2, 3])
 def test_workers_change_nothing(whole, tmp_path, monkeypatch, workers):
     """The same records and image bytes come out, in the same chunks, with any number of workers."""

@@ -116,6 +116,7 @@ def test_no_image_changes_its_part(name: str, given: Given, command: Callable, t
         assert same == {image: before[image] for image in same}
 
 
+@pytest.mark.slow
 @operations
 def test_the_bytes_do_not_depend_on_workers_or_links(
     name: str, given: Given, command: Callable, tmp_path: Path
