@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from curated import content, make_parent, unchanged
+from curated import content, make_parent, picture, unchanged
+from toy import make_dataset, record
 
 from thyrodata.change import Row, all_rows, sums_sha256
 from thyrodata.dataset import Dataset
@@ -214,3 +215,23 @@ def test_new_images_extend_the_splits(tmp_path: Path) -> None:
 
 def _from(dataset: Dataset, parent: int) -> tuple[Row, ...]:
     return tuple(replace(row, parent=parent) for row in all_rows([dataset]))
+
+
+def test_a_file_whose_bit_depth_is_not_stated_is_kept(tmp_path: Path) -> None:
+    """A record may leave out what no operation needs; the file is not lost by it."""
+    data = picture(1)
+    parent = make_dataset(tmp_path / "parent", [record("a", image=data)], {"images/a.jpg": data})
+    made = revise(touch(parent), [parent], tmp_path / "out").dataset
+    assert made
+    assert made.verify() == ()
+    assert (made.path / "images/a.jpg").read_bytes() == data
+
+
+def test_a_file_without_a_hash_is_refused(tmp_path: Path) -> None:
+    data = picture(1)
+    each = record("a", image=data)
+    each = replace(each, image=replace(each.image, sha256=None))
+    parent = make_dataset(tmp_path / "parent", [each], {"images/a.jpg": data})
+    with pytest.raises(DatasetError, match="does not state the hash") as raised:
+        revise(touch(parent), [parent], tmp_path / "out")
+    assert raised.value.where == f"{parent.path}/images/a.jpg"

@@ -23,7 +23,7 @@ from thyrodata.sample import Absent, Kept, Sample
 from thyrodata.schema.manifest import Setting
 from thyrodata.schema.record import ImageRecord
 
-__all__ = ["Change", "ChangedRecords", "Named", "Row", "all_rows", "sums_sha256"]
+__all__ = ["Change", "ChangedRecords", "Named", "Row", "all_rows", "picture_of", "sums_sha256"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +110,35 @@ def sums_sha256(dataset: Dataset) -> str:
     return sha256(read_bytes(str(place), place.stat().st_size)).hexdigest()
 
 
+def picture_of(record: ImageRecord, parent: Path, *, link: bool = False) -> Kept | Absent:
+    """Return the image file of a parent's record; absent where the parent has annotations only.
+
+    Args:
+        record: The record.
+        parent: The parent's folder.
+        link: Whether a new dataset gets a hard link to the file instead of a copy.
+
+    Raises:
+        DatasetError: The record names a file without its hash.
+    """
+    image = record.image
+    if image.path is None:
+        return Absent()
+    if image.sha256 is None:
+        raise DatasetError(
+            f"the record of {record.image_id} does not state the hash of its image",
+            where=f"{parent}/{image.path}",
+            hint="convert the source again",
+        )
+    return Kept(
+        place=f"{parent}/{image.path}",
+        path=image.path.removeprefix("images/"),
+        sha256=image.sha256,
+        bit_depth=image.bit_depth,
+        link=link,
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangedRecords:
     """Reads rows of the parents as a change makes them: what the engine takes for a converter."""
@@ -128,19 +157,7 @@ class ChangedRecords:
         """
         parent, content = self.parents[row.parent]
         record = _group(parent, content, row.index // ROW_GROUP)[row.index % ROW_GROUP]
-        yield self.change.sample(record, self._picture(record, parent), row.parent)
-
-    def _picture(self, record: ImageRecord, parent: Path) -> Kept | Absent:
-        image = record.image
-        if image.path is None or image.sha256 is None or image.bit_depth is None:
-            return Absent()
-        return Kept(
-            place=f"{parent}/{image.path}",
-            path=image.path.removeprefix("images/"),
-            sha256=image.sha256,
-            bit_depth=image.bit_depth,
-            link=self.link,
-        )
+        yield self.change.sample(record, picture_of(record, parent, link=self.link), row.parent)
 
 
 @lru_cache(maxsize=2)

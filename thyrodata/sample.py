@@ -56,7 +56,7 @@ class Kept:
     path: str
     """Below ``images/`` of the dataset in the making."""
     sha256: str
-    bit_depth: int
+    bit_depth: int | None
     link: bool = False
     """Make a hard link instead of a copy."""
 

@@ -111,7 +111,7 @@ def look(record: ImageRecord, picture: Kept | Absent, recipe: Recipe) -> Look:
         windowed=window is not None,
         greyed=recipe.grey and pixels is not None and pixels.ndim == 3,  # noqa: PLR2004 -- channels
         coloured=recipe.grey and pixels is not None and in_colour(pixels),
-        deep=picture.bit_depth > DEEP,
+        deep=picture.bit_depth is not None and picture.bit_depth > DEEP,
         size_before=(image.width, image.height),
         size_after=planned.size,
         scale=(planned.scaling.scale_x, planned.scaling.scale_y),

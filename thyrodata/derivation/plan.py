@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
-from thyrodata.change import Row, all_rows
+from thyrodata.change import Row, all_rows, picture_of
 from thyrodata.dataset import RECORDS_FILE, Dataset
 from thyrodata.derivation.account import Account
 from thyrodata.derivation.extents import nodule_box
@@ -137,21 +137,8 @@ def _look_at(recipe: Recipe, parent: Path, start: int, stop: int) -> list[Look]:
     """Plan some images of one row group."""
     records = read_group(parent / RECORDS_FILE, start // ROW_GROUP)
     first = start - start % ROW_GROUP
-    return [
-        look(record, _picture(record, parent), recipe) for record in records[start - first : stop - first]
-    ]
-
-
-def _picture(record: ImageRecord, parent: Path) -> Kept | Absent:
-    image = record.image
-    if image.path is None or image.sha256 is None or image.bit_depth is None:
-        return Absent()
-    return Kept(
-        place=f"{parent}/{image.path}",
-        path=image.path.removeprefix("images/"),
-        sha256=image.sha256,
-        bit_depth=image.bit_depth,
-    )
+    chosen = records[start - first : stop - first]
+    return [look(record, picture_of(record, parent), recipe) for record in chosen]
 
 
 def _refuse(problems: Mapping[Problem, list[str]], dataset: Dataset) -> None:
