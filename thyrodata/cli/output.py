@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["NOTHING", "emit", "lines", "progress", "table"]
+__all__ = ["NOTHING", "emit", "images", "lines", "progress", "table"]
 
 NOTHING = "-"
 """Stands in a table where there is no number."""
@@ -20,6 +20,12 @@ def emit(value: Any, text: Callable[[], None], *, json: bool, quiet: bool) -> No
         print(json_module.dumps(value, indent=2, ensure_ascii=False))
     elif not quiet:
         text()
+
+
+def images(n: int, done: str = "") -> str:
+    """Return ``1 image was added`` or ``2 images were added``, for what is ``added``."""
+    noun = f"{n} image" if n == 1 else f"{n} images"
+    return f"{noun} {'was' if n == 1 else 'were'} {done}" if done else noun
 
 
 def lines(texts: Iterable[str]) -> None:

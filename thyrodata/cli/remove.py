@@ -54,13 +54,15 @@ def remove(
 
 
 def _said(made: Removal) -> Iterator[str]:
+    from thyrodata.cli.output import images
+
     would = "would be " if made.revision.dataset is None else ""
-    yield from (f"{group}: {images} images {would}removed" for group, images in made.groups.items())
+    yield from (f"{group}: {images(n)} {would}removed" for group, n in made.groups.items())
     for image_id in made.same_pictures:
         yield f"{image_id}: {would}removed, since it is the same picture as a removed one"
     for group in made.other_groups:
         yield f"note: {group} had such a picture: it may be of the same patient, and was otherwise left"
-    yield f"{made.revision.images} images are left, in {made.revision.out}"
+    yield f"{images(made.revision.images)} left, in {made.revision.out}"
     path, parent = made.to_delete
     yield f"now delete {path} ({parent.name}, {parent.sha256[:12]}): it still holds what was removed"
     for each in made.ancestors:

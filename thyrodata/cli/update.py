@@ -82,15 +82,18 @@ def update(
 
 
 def _said(made: Update) -> Iterator[str]:
-    verb = "would be added" if made.revision.dataset is None else "were added"
-    yield f"{len(made.new)} images {verb}; {made.revision.images} are in {made.revision.out}"
+    from thyrodata.cli.output import images
+
+    dry = made.revision.dataset is None
+    added = f"{images(len(made.new))} would be added" if dry else images(len(made.new), "added")
+    yield f"{added}: {made.revision.images} in {made.revision.out}"
     if made.changed:
-        what = "are as it says now" if made.taken else "were kept as they were"
-        yield f"the source says something else of {len(made.changed)} images: they {what}"
+        what = "taken as it says now" if made.taken else "kept as before"
+        yield f"the source says something else of some: {images(len(made.changed), what)}"
         yield from (f"  {image_id}" for image_id in made.changed)
     if made.absent:
-        yield f"{len(made.absent)} images of the dataset are not in this delivery: they were kept"
+        yield f"not in this delivery: {images(len(made.absent), 'kept')}"
     if made.withdrawn:
-        yield f"{made.withdrawn} images stay out: they were removed from the dataset"
+        yield f"removed from the dataset before: {images(made.withdrawn, 'left out')}"
     yield from (f"moved to excluded, since a new image ties two parts: {each}" for each in made.moved)
     yield from (f"skipped {skip.where}: {skip.reason}" for skip in made.skips)
