@@ -817,3 +817,12 @@ def test_errors_are_ours(parent, lists):
 def test_the_public_names():
     assert thyrodata.export_worklists is export_worklists
     assert thyrodata.import_readings is import_readings
+
+
+def test_a_file_that_nobody_worked_on_is_refused(parent, lists):
+    handed = lists / "A/batch-01/annotations.xml"
+    before = content(lists.parent)
+    with pytest.raises(CaseError, match="A has worked on none of the") as caught:
+        take(parent, lists, handed)
+    assert caught.value.where == str(handed)
+    assert content(lists.parent) == before

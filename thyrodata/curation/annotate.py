@@ -15,7 +15,7 @@ from thyrodata.annotation.received import read_drawn, read_key_beside
 from thyrodata.change import all_rows
 from thyrodata.dataset import RECORDS_FILE, Dataset
 from thyrodata.engine import Progress
-from thyrodata.errors import DatasetError, UsageError
+from thyrodata.errors import CaseError, DatasetError, UsageError
 from thyrodata.io.drawn import DrawnImage, Note
 from thyrodata.io.parquet import stream_as
 from thyrodata.revision import Revision, opened, revise
@@ -121,6 +121,12 @@ def import_readings(
     read = [read_drawn(Path(file)) for file in files]
     found = check_names((image for _, images in read for image in images), reader, rows)
     readings = _interpret(found, known_images, reader, assignment.task.structures)
+    if not readings:
+        raise CaseError(
+            f"nothing was read: {reader} has worked on none of the {len(given)} listed images",
+            where=str(files[0]),
+            hint="export the task from the tool after the reader has marked its images",
+        )
     account = _account(assignment, given, gone, found, readings)
     sources = (
         Setting(name="annotations sha256", value="+".join(digest for digest, _ in read)),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from thyrodata.io.raw import RawFile
-from thyrodata.io.yamltext import YamlNode, read_yaml
+from thyrodata.io.yamltext import YamlNode, parse_yaml
 from thyrodata.schema.vocab import SCHEMES
 from thyrodata.selection import conditions as asked
 from thyrodata.selection.conditions import SCOPES, Condition, Level
@@ -29,7 +29,7 @@ def read_criteria(file: RawFile, columns: Mapping[str, Level]) -> tuple[Step, ..
         CaseError: The file cannot be read.
         RawLayoutError: It is broken, or says what cannot be; ``where`` is the line.
     """
-    root = read_yaml(file)
+    root = parse_yaml(file.read(), str(file), "compare it with the examples of docs/curation/select.md")
     said = root.mapping("the file", ("criteria",))
     if "criteria" not in said or not said["criteria"].items("criteria"):
         root.fail("there are no criteria", "write 'criteria:' and, below it, '- name: ...'")
