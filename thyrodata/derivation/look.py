@@ -31,7 +31,10 @@ NO_NODULE = "no nodule or lesion is drawn in it"
 class Problem(Enum):
     """Why an image cannot be derived as asked: what such images are, and what to do."""
 
-    ANNOTATIONS_ONLY = ("without an image file", "there is nothing to derive: select images that have one")
+    ANNOTATIONS_ONLY = (
+        "without an image file",
+        "there are no pixels to derive from: convert the source with its images",
+    )
     NOT_ULTRASOUND = (
         "of another modality than ultrasound",
         "they have no echo region: leave --crop echo out",
