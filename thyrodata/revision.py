@@ -42,6 +42,10 @@ from thyrodata.survey import Glance, Survey
 __all__ = ["Revision", "Splits", "opened", "revise"]
 
 
+ENCODER = PngEncoder.ZLIB
+"""Of images whose pixels change. ISA-L has once been seen to give other bytes for the same pixels."""
+
+
 class Splits(Enum):
     """What becomes of the splits that were made in the parent; published ones follow the records."""
 
@@ -169,7 +173,14 @@ class _Job:
         """Change all records; with a destination, write images and chunks."""
         contents = tuple((p.path, n.sha256) for p, n in zip(self._parents, self._named, strict=True))
         reader = ChangedRecords(change=self._change, parents=contents, link=self._link)
-        return make_records(reader, self._change.rows, destination, workers=workers, progress=progress)
+        return make_records(
+            reader,
+            self._change.rows,
+            destination,
+            workers=workers,
+            encoder=ENCODER,
+            progress=progress,
+        )
 
     def build(self, space: Workspace, workers: int | None, progress: Progress | None) -> Revision:
         """Build the dataset in a workspace and publish it."""
@@ -244,7 +255,7 @@ class _Job:
         earlier = [operation for manifest in manifests for operation in manifest.operations]
         encoders = [manifest.encoder for manifest in manifests if manifest.encoder]
         if made.encoded:
-            encoders.append(PngEncoder.ISAL.describe())
+            encoders.append(ENCODER.describe())
         step = Operation(name=self._change.name, settings=self._change.settings(), parents=self._named)
         return Manifest(
             schema_version=SCHEMA_VERSION,
