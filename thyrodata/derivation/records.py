@@ -13,8 +13,8 @@ from thyrodata.derivation.framing import Framing, framed
 from thyrodata.derivation.rasters import cut_pixels, resample_pixels
 from thyrodata.io.masks import decode_mask, encode_mask
 from thyrodata.schema.geometry import Geometry, Mask
-from thyrodata.schema.record import Acquisition, Finding, ImageRecord, Read, Reading, Remark
-from thyrodata.schema.vocab import Coverage, Structure
+from thyrodata.schema.record import Acquisition, Finding, ImageRecord, Remark, readings_without
+from thyrodata.schema.vocab import Structure
 
 __all__ = ["FindingChange", "Reach", "derive_record"]
 
@@ -82,7 +82,8 @@ def derive_record(
             findings.append(new)
         if change:
             changes.append(change)
-    lost = frozenset(change.finding_id for change in changes if change.left_out)
+    gone = frozenset(change.finding_id for change in changes if change.left_out)
+    lost = [finding for finding in record.findings if finding.finding_id in gone]
     acquisition = record.acquisition
     if window_hu:
         acquisition = replace(acquisition or Acquisition(), window_hu=window_hu)
@@ -91,8 +92,8 @@ def derive_record(
         image=framed(record.image, framing, frame_key),
         acquisition=acquisition,
         findings=tuple(findings),
-        readings=_readings(record, lost),
-        remarks=(*record.remarks, *(_remark(f) for f in record.findings if f.finding_id in lost)),
+        readings=readings_without(record.readings, lost),
+        remarks=(*record.remarks, *map(_remark, lost)),
     )
     return derived, tuple(changes)
 
@@ -162,21 +163,6 @@ def _reach(box: Extent, framing: Framing) -> Reach | None:
         return Reach.OUTSIDE
     passed = max(abs(a - b) for a, b in zip(inside, box, strict=True))
     return Reach.CUT if passed > TOUCHING else None
-
-
-def _readings(record: ImageRecord, lost: frozenset[str]) -> tuple[Reading, ...]:
-    """Return the readings, of which none that lost a finding is complete. A marker is no finding of one."""
-    gone = [f for f in record.findings if f.finding_id in lost and f.structure is not Structure.MARKER]
-    if not gone:
-        return record.readings
-    everyone = any(not isinstance(finding.origin, Read) for finding in gone)
-    readers = {finding.origin.reader for finding in gone if isinstance(finding.origin, Read)}
-    return tuple(
-        replace(reading, coverage=Coverage.PARTIAL)
-        if (everyone or reading.reader in readers) and reading.coverage is not Coverage.NONE
-        else reading
-        for reading in record.readings
-    )
 
 
 def _remark(finding: Finding) -> Remark:

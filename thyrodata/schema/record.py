@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
+from typing import Protocol
 
 from thyrodata.errors import SchemaError
 from thyrodata.schema.geometry import Geometry, Mask
@@ -44,6 +45,7 @@ __all__ = [
     "Scaling",
     "SourceField",
     "best_coverage",
+    "readings_without",
 ]
 
 PixelBox = tuple[int, int, int, int]
@@ -392,6 +394,36 @@ def best_coverage(readings: Iterable[Reading]) -> Coverage | None:
         if coverage in stated:
             return coverage
     return Coverage.NONE
+
+
+class Drawn(Protocol):
+    """A finding, or what is read of one."""
+
+    @property
+    def structure(self) -> Structure:
+        """See :class:`Finding`."""
+
+    @property
+    def origin(self) -> Origin:
+        """See :class:`Finding`."""
+
+
+def readings_without(readings: tuple[Reading, ...], lost: Iterable[Drawn]) -> tuple[Reading, ...]:
+    """Return the readings of an image from which findings were removed.
+
+    A reading whose outline is gone covers its image only in part from now on: otherwise the image would be
+    taken to show nothing where the outline was. Of an outline that a policy derived, that is every reading
+    which covers anything. A marker is no finding of a reading.
+    """
+    origins = [finding.origin for finding in lost if finding.structure is not Structure.MARKER]
+    everyone = any(not isinstance(origin, Read) for origin in origins)
+    readers = {origin.reader for origin in origins if isinstance(origin, Read)}
+    return tuple(
+        replace(reading, coverage=Coverage.PARTIAL)
+        if (everyone or reading.reader in readers) and reading.coverage is not Coverage.NONE
+        else reading
+        for reading in readings
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

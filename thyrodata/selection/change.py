@@ -9,8 +9,8 @@ from typing import ClassVar
 from thyrodata.change import Row
 from thyrodata.sample import Absent, Kept, Sample
 from thyrodata.schema.manifest import Setting
-from thyrodata.schema.record import ImageRecord
-from thyrodata.selection.glance import NoduleKey, readings_without
+from thyrodata.schema.record import ImageRecord, readings_without
+from thyrodata.selection.glance import NoduleKey
 
 __all__ = ["Select", "without_nodules"]
 

@@ -7,11 +7,12 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from thyrodata.schema.record import readings_without
 from thyrodata.schema.vocab import GroupKind, Structure
 from thyrodata.selection.answers import Unit
 from thyrodata.selection.clinical import Key
 from thyrodata.selection.conditions import Level
-from thyrodata.selection.glance import Glance, GlanceNodule, readings_without
+from thyrodata.selection.glance import Glance, GlanceNodule
 
 __all__ = ["Cohort", "Counts"]
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from thyrodata.schema.record import Finding, Label, Origin, Patient, Read, Reading, best_coverage
+from thyrodata.schema.record import Label, Origin, Patient, Reading, best_coverage
 from thyrodata.schema.vocab import Coverage, GroupKind, Location, Modality, Structure, ViewPlane
 
-__all__ = ["Glance", "GlanceFinding", "GlanceNodule", "NoduleKey", "readings_without"]
+__all__ = ["Glance", "GlanceFinding", "GlanceNodule", "NoduleKey"]
 
 NoduleKey = tuple[str, str]
 """Group id and nodule id. Nodules of one id in one group are one nodule, however many records name it."""
@@ -87,24 +86,3 @@ class Glance:
     def nodule_keys(self) -> tuple[NoduleKey, ...]:
         """Return the nodules that the record describes."""
         return tuple((self.group_id, nodule.nodule_id) for nodule in self.nodules)
-
-
-def readings_without(
-    readings: tuple[Reading, ...], lost: Sequence[Finding | GlanceFinding]
-) -> tuple[Reading, ...]:
-    """Return the readings of an image from which findings were removed.
-
-    A reading whose outline is gone covers its image only in part from now on: otherwise the image would be
-    taken to show nothing where the outline was. Of an outline that a policy derived, that is every reading
-    which covers anything.
-    """
-    return tuple(_reading(reading, lost) for reading in readings)
-
-
-def _reading(reading: Reading, lost: Sequence[Finding | GlanceFinding]) -> Reading:
-    for finding in lost:
-        if finding.structure is Structure.MARKER or reading.coverage is Coverage.NONE:
-            continue
-        if not isinstance(finding.origin, Read) or finding.origin.reader == reading.reader:
-            return replace(reading, coverage=Coverage.PARTIAL)
-    return reading
