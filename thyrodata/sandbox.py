@@ -1,0 +1,256 @@
+"""Worker processes for work on files from strangers: one that dies or hangs costs the file in its hands.
+
+A pool of ``concurrent.futures`` breaks as a whole when a worker dies. Here each worker is watched: it has a
+limit of memory and must show that it is alive, and when it dies another takes its place.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import resource
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from thyrodata.errors import ThyrodataError
+from thyrodata.pool import end_with_parent, interrupts_held
+
+__all__ = ["Fault", "Limits", "Lost", "alive", "sandboxed"]
+
+ResultT = TypeVar("ResultT")
+
+AHEAD = 4
+"""Tasks per worker that may be done before the first of them is taken."""
+
+BEAT_SECONDS = 0.5
+"""The least time between two signs of life."""
+
+_BEAT = b""
+_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+class Lost(StrEnum):
+    """What became of a task whose worker gave no answer."""
+
+    CRASHED = "crashed"
+    """The process died, as decoders written in C do on hostile input."""
+    HUNG = "hung"
+    """It showed no sign of life for too long."""
+    MEMORY = "memory"
+    """It asked for more memory than a worker may have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """The work has a bug that this task brought about: no reason to give up the others."""
+
+    place: str
+    """The kind of the error, and the lines of code that it came through; no value of any file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a worker may use."""
+
+    memory_bytes: int
+    """Of address space, libraries included."""
+    silent_seconds: float
+    """Time without a sign of life, after which it is killed."""
+
+
+@contextmanager
+def sandboxed(
+    work: Callable[..., ResultT], tasks: Iterable[tuple[Any, ...]], workers: int, limits: Limits
+) -> Iterator[Iterator[ResultT | Lost | Fault]]:
+    """Call ``work`` with the arguments of each task, in worker processes that may die.
+
+    The results come in the order of the tasks, with a bounded number of them done ahead. What a worker
+    prints, in Python or below it, is thrown away: a decoder's complaint may quote what it read.
+
+    Args:
+        work: A callable that can be pickled. It calls :func:`alive` now and then.
+        tasks: The arguments of each call.
+        workers: Processes, at least one.
+        limits: What each may use.
+
+    Raises:
+        ThyrodataError: What ``work`` has raised, as it was raised.
+    """
+    crew: _Crew[ResultT] = _Crew(pickle.dumps(work), workers, limits)
+    try:
+        yield crew.results(iter(tasks))
+    finally:
+        crew.dismiss()
+
+
+def alive() -> None:
+    """Show that this worker is at work; elsewhere it does nothing."""
+    now = time.monotonic()
+    for line in _line:
+        if now - _last_beat[0] >= BEAT_SECONDS:
+            _last_beat[0] = now
+            line.send_bytes(_BEAT)
+
+
+_line: list[Connection] = []
+"""To the main process, in a worker."""
+_last_beat = [0.0]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Worker:
+    process: Any
+    line: Connection
+    task: int | None = None
+    heard: float = 0.0
+    """When it last showed a sign of life."""
+
+
+class _Crew(Generic[ResultT]):
+    """The workers, and what is in their hands."""
+
+    def __init__(self, work: bytes, size: int, limits: Limits) -> None:
+        self._work = work
+        self._size = size
+        self._limits = limits
+        self._workers: list[_Worker] = []
+
+    def results(self, tasks: Iterator[tuple[Any, ...]]) -> Iterator[ResultT | Lost | Fault]:
+        """Yield the result of each task, in order."""
+        done: dict[int, ResultT | Lost | Fault] = {}
+        given = taken = 0
+        more = True
+        while more or taken < given:
+            while more and given - taken < AHEAD * self._size and (worker := self._idle()):
+                task = next(tasks, None)
+                if task is None:
+                    more = False
+                else:
+                    self._give(worker, given, task)
+                    given += 1
+            if taken in done:
+                yield done.pop(taken)
+                taken += 1
+            elif taken < given:
+                done.update(self._heard())
+
+    def dismiss(self) -> None:
+        """End all workers, whatever they do."""
+        for worker in self._workers:
+            worker.process.kill()
+            worker.process.join()
+            worker.line.close()
+        self._workers.clear()
+
+    def _idle(self) -> _Worker | None:
+        for worker in self._workers:
+            if worker.task is None:
+                return worker
+        if len(self._workers) < self._size:
+            return self._hire()
+        return None
+
+    def _hire(self) -> _Worker:
+        here, there = multiprocessing.Pipe()
+        context = multiprocessing.get_context("spawn")
+        process = context.Process(target=_serve, args=(there, self._work, self._limits.memory_bytes))
+        with interrupts_held():
+            process.start()
+        there.close()
+        worker = _Worker(process=process, line=here)
+        self._workers.append(worker)
+        return worker
+
+    def _give(self, worker: _Worker, number: int, task: tuple[Any, ...]) -> None:
+        worker.task, worker.heard = number, time.monotonic()
+        try:
+            worker.line.send(task)
+        except OSError:  # it has died since: that is heard from its line
+            return
+
+    def _heard(self) -> dict[int, ResultT | Lost | Fault]:
+        """Wait for news, and return what has come of tasks."""
+        busy = [worker for worker in self._workers if worker.task is not None]
+        patience = min(worker.heard for worker in busy) + self._limits.silent_seconds - time.monotonic()
+        ready = wait([worker.line for worker in busy], max(0.0, patience))
+        news: dict[int, ResultT | Lost | Fault] = {}
+        for worker in busy:
+            if worker.line in ready:
+                self._hear(worker, news)
+            elif time.monotonic() - worker.heard >= self._limits.silent_seconds:
+                self._end(worker, Lost.HUNG, news)
+        return news
+
+    def _hear(self, worker: _Worker, news: dict[int, ResultT | Lost | Fault]) -> None:
+        try:
+            message = worker.line.recv_bytes()
+        except (EOFError, OSError):
+            self._end(worker, Lost.CRASHED, news)
+            return
+        worker.heard = time.monotonic()
+        if message == _BEAT:
+            return
+        result = pickle.loads(message)  # noqa: S301 -- from a process that runs this module
+        if isinstance(result, BaseException):
+            raise result
+        if result is Lost.MEMORY:  # what is left of its memory is not to be trusted
+            self._end(worker, Lost.MEMORY, news)
+        elif worker.task is not None:
+            news[worker.task] = result
+            worker.task = None
+
+    def _end(self, worker: _Worker, how: Lost, news: dict[int, ResultT | Lost | Fault]) -> None:
+        worker.process.kill()
+        worker.process.join()
+        worker.line.close()
+        self._workers.remove(worker)
+        if worker.task is not None:
+            news[worker.task] = how
+
+
+def _serve(line: Connection, work: bytes, memory_bytes: int) -> None:
+    """Do task after task: the whole life of a worker."""
+    os.environ.update(dict.fromkeys(_THREADS, "1"))  # before numpy is imported, with the work
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to every process of the group
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nowhere, stream)
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold a person's pixels
+    end_with_parent()
+    _line[:] = [line]
+    do = pickle.loads(work)  # noqa: S301 -- from the main process
+    while True:
+        try:
+            task = line.recv()
+        except EOFError:
+            return
+        line.send_bytes(pickle.dumps(_done(do, task)))
+
+
+def _done(do: Callable[..., Any], task: tuple[Any, ...]) -> Any:
+    try:
+        return do(*task)
+    except MemoryError:
+        return Lost.MEMORY
+    except ThyrodataError as error:
+        return error
+    except Exception as error:  # noqa: BLE001 -- whatever it is, its text may quote the file and goes nowhere
+        return Fault(place=_trace(error))
+
+
+def _trace(error: BaseException) -> str:
+    places = []
+    step = error.__traceback__
+    while step:
+        places.append(f"{Path(step.tb_frame.f_code.co_filename).name}:{step.tb_lineno}")
+        step = step.tb_next
+    return f"{type(error).__name__} at {' < '.join(reversed(places))}"
