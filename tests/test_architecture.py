@@ -25,8 +25,9 @@ LAYERS = {
     "schema": 1,
     "io": 2,
     "pool": 2,
+    "sandbox": 2.2,  # processes that may die: like a pool, each worker watched
     "sample": 2.5,  # what a converter gives
-    **dict.fromkeys(["engine", "phantoms", "survey"], 3),
+    **dict.fromkeys(["echo", "engine", "phantoms", "survey"], 3),
     "dataset": 3.5,  # surveys its records
     "change": 4,  # what an operation makes of records
     **dict.fromkeys(["converters", "capture"], 4),
@@ -83,7 +84,7 @@ HOMES = {
     "pydicom": {"io", "capture"},
     "rapidocr": {"capture", "qc"},
     "rich": {"cli"},
-    "scipy": {"io", "derivation", "qc", "agreement", "splits", "baselines"},
+    "scipy": {"io", "capture", "derivation", "echo", "qc", "agreement", "splits", "baselines"},
     "shapely": {"qc", "exports"},
     "SimpleITK": {"io", "derivation", "agreement"},
     "sklearn": {"qc", "agreement", "splits", "baselines"},

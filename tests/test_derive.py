@@ -19,8 +19,8 @@ from thyrodata.curation.derive import derive
 from thyrodata.dataset import Dataset
 from thyrodata.derivation.affine import Affine, to_frame
 from thyrodata.derivation.despeckle import FILTERS, despeckle
-from thyrodata.derivation.echo import Doubt, find_echo
 from thyrodata.derivation.extents import Margin
+from thyrodata.echo import Doubt, find_echo
 from thyrodata.errors import CaseError, DatasetError, OutputError, UsageError
 from thyrodata.io.images import decode_image
 from thyrodata.io.masks import decode_mask, encode_mask

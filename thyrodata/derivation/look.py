@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from thyrodata.derivation.echo import Doubt, find_echo
 from thyrodata.derivation.extents import extent, joined, nodule_box, whole_pixels
 from thyrodata.derivation.framing import check_ledger, framing
 from thyrodata.derivation.pixels import in_colour
 from thyrodata.derivation.recipe import EchoCrop, NoduleCrop, Recipe
 from thyrodata.derivation.records import FindingChange, derive_record
+from thyrodata.echo import Doubt, find_echo
 from thyrodata.errors import CaseError, SchemaError
 from thyrodata.io.images import decode_image
 from thyrodata.io.windows import DEEP, HuWindow, window_hu
