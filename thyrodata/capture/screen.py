@@ -1,0 +1,51 @@
+"""The screen that an image was cut from: its colours, a look at it too coarse to read, and one for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thyrodata.schema.record import PixelBox
+
+__all__ = ["CELL", "bright_cells", "is_grey", "with_boxes"]
+
+CELL = 16
+"""Pixels along each side of a cell, of which a bit is kept."""
+
+_BRIGHT = 24
+"""Mean grey level of a cell, of 255, in which something is seen."""
+
+_YELLOW = (255, 220, 0)
+
+
+def is_grey(picture: NDArray[np.unsignedinteger[Any]]) -> bool:
+    """Return whether the three channels of a picture are equal in every pixel; one of one channel is grey."""
+    if picture.ndim == 2:  # noqa: PLR2004 -- height, width
+        return True
+    red, green, blue = picture[..., 0], picture[..., 1], picture[..., 2]
+    return bool((red == green).all() and (red == blue).all())
+
+
+def bright_cells(frame: NDArray[np.unsignedinteger[Any]]) -> str:
+    """Return a bit for each cell of 16 x 16 pixels, row by row, set where it is bright: in hexadecimal.
+
+    The last cells of a row and column are padded with black. A letter of a screen is smaller than a cell.
+    """
+    grey = frame.max(axis=2) if frame.ndim == 3 else frame  # noqa: PLR2004 -- height, width, channels
+    grey = (grey >> (8 * (grey.dtype.itemsize - 1))).astype(np.uint32)
+    edges = [np.arange(0, side, CELL) for side in grey.shape]
+    sums = np.add.reduceat(np.add.reduceat(grey, edges[0], axis=0), edges[1], axis=1)
+    return np.packbits(sums > _BRIGHT * CELL**2).tobytes().hex()
+
+
+def with_boxes(frame: NDArray[np.unsignedinteger[Any]], boxes: Iterable[PixelBox]) -> NDArray[np.uint8]:
+    """Return a frame as RGB with the rims of boxes drawn, for a person to look at."""
+    shown = (frame >> (8 * (frame.dtype.itemsize - 1))).astype(np.uint8)
+    shown = shown.copy() if shown.ndim == 3 else np.repeat(shown[..., None], 3, axis=2)  # noqa: PLR2004
+    for x0, y0, x1, y1 in boxes:
+        shown[[y0, y1 - 1], x0:x1] = _YELLOW
+        shown[y0:y1, [x0, x1 - 1]] = _YELLOW
+    return shown
