@@ -51,6 +51,7 @@ LAYERS = {
     "inheritance": 6.7,  # of splits, by a new dataset from its parent
     **dict.fromkeys(["conversion", "detection", "baselines"], 7),
     "revision": 7.2,  # a dataset from others, as a conversion makes one from a source
+    "collection": 7.2,  # a dataset of captured files, with outlines that move along
     "curation": 7.5,  # select, relabel, derive, merge, update, remove: a public function each
     "demo": 7.5,  # converts what it has drawn
     "cli": 8,
@@ -71,19 +72,25 @@ HOMES = {
     "cv2": {"io", "phantoms", "capture", "qc", "derivation", "reports"},
     "datasets": {"exports"},
     "fiftyone": {"exports"},
+    "gdcm": {"io"},
     "h5py": {"io"},
     "huggingface_hub": {"io", "exports"},
+    "imagecodecs": {"io"},
     "isal": {"io"},
+    "jpeg_ls": {"io"},
     "lxml": {"io"},
     "matplotlib": {"reports"},
     "msgspec": {"io"},
     "numpy": LAYERS.keys() - {"errors", "schema"},
+    "onnxruntime": {"capture"},
+    "openjpeg": {"io"},
     "pandas": {"io", "dataset"},
     "pyarrow": {"io", "dataset"},  # dataset: only to say that table() returns one
     "pycocotools": {"io", "exports", "agreement", "baselines"},
     "pydicom": {"io", "capture"},
     "rapidocr": {"capture", "qc"},
     "rich": {"cli"},
+    "rle": {"io"},
     "scipy": {"io", "capture", "derivation", "echo", "qc", "agreement", "splits", "baselines"},
     "shapely": {"qc", "exports"},
     "SimpleITK": {"io", "derivation", "agreement"},
@@ -121,7 +128,8 @@ def imports(path: str, source: str) -> Iterator[tuple[int, str]]:
                 prefix = ".".join(part for part in (base, node.module) if part)
                 yield from ((node.lineno, f"{prefix}.{alias.name}") for alias in node.names)
             case ast.Call(
-                func=ast.Name(id="import_module" | "__import__") | ast.Attribute(attr="import_module"),
+                func=ast.Name(id="import_module" | "load_extra" | "__import__")
+                | ast.Attribute(attr="import_module"),
                 args=[ast.Constant(value=str(name)), *_],
             ):
                 yield node.lineno, name
@@ -295,6 +303,7 @@ PLANTED = [
     (home_violations, "qc/rule.py", "import torch"),
     (home_violations, "io/raw.py", "from importlib import import_module\nimport_module('torch')"),
     (home_violations, "io/raw.py", "import requests"),
+    (home_violations, "engine.py", "load_extra('pydicom', 'dicom')"),
     (file_name_violations, "utils.py", ""),
     (file_name_violations, "io/helpers.py", ""),
     (file_name_violations, "common/raw.py", ""),

@@ -64,11 +64,12 @@ class DicomHeader:
     # Pixels.
     photometric: str | None
     rows: int
+    """0 where it is missing, as are columns, samples and bits: an object without pixels."""
     columns: int
     frames: int
-    """1 where NumberOfFrames is missing."""
+    """1 where NumberOfFrames is missing, 0 where it is no positive number."""
     samples: int
-    """Samples per pixel, 1 or 3."""
+    """Samples per pixel: 1 or 3 in all that can be decoded."""
     planar: int
     """PlanarConfiguration, 0 where it is missing."""
     bits_allocated: int
