@@ -13,7 +13,18 @@ from thyrodata.io.yamltext import YamlNode, read_yaml
 from thyrodata.schema.record import MAX_AGE, Age, Label
 from thyrodata.schema.vocab import EDITIONS, SCHEMES, Basis, Scope, Sex
 
-__all__ = ["BoxColumns", "Column", "ColumnMap", "LabelColumn", "read_column_map"]
+__all__ = [
+    "BoxColumns",
+    "Column",
+    "ColumnMap",
+    "LabelColumn",
+    "label_column",
+    "named_column",
+    "needed",
+    "parse_age",
+    "read_column_map",
+    "sex_column",
+]
 
 T = TypeVar("T")
 
@@ -95,7 +106,7 @@ def read_column_map(file: RawFile) -> ColumnMap:
     """
     root = read_yaml(file)
     said = root.mapping("the file", _KEYS)
-    labels = tuple(map(_label, said["labels"].items("labels"))) if "labels" in said else ()
+    labels = tuple(map(label_column, said["labels"].items("labels"))) if "labels" in said else ()
     scopes = {label.scope for label in labels}
     if Scope.NODULE in scopes and "nodule" not in said:
         said["labels"].fail("a label is of a nodule that no column names", "write 'nodule: NAME'")
@@ -104,30 +115,41 @@ def read_column_map(file: RawFile) -> ColumnMap:
             "a label is of a finding, and no box is mapped", "write 'of: image', or map a box"
         )
     return ColumnMap(
-        image=_column(_needed(root, said, "image", "the file"), "image", str),
-        patient=_column(said["patient"], "patient", str) if "patient" in said else None,
-        case=_column(said["case"], "case", str) if "case" in said else None,
-        nodule=_column(said["nodule"], "nodule", str) if "nodule" in said else None,
+        image=named_column(needed(root, said, "image", "the file"), "image", str),
+        patient=named_column(said["patient"], "patient", str) if "patient" in said else None,
+        case=named_column(said["case"], "case", str) if "case" in said else None,
+        nodule=named_column(said["nodule"], "nodule", str) if "nodule" in said else None,
         split=_split(said["split"]) if "split" in said else None,
-        sex=_sex(said["sex"]) if "sex" in said else None,
-        age=_column(said["age"], "age", _parse_age) if "age" in said else None,
+        sex=sex_column(said["sex"]) if "sex" in said else None,
+        age=named_column(said["age"], "age", parse_age) if "age" in said else None,
         spacing_mm=_spacing(said["spacing_mm"]) if "spacing_mm" in said else None,
         labels=labels,
         box=_box(said["box"]) if "box" in said else None,
     )
 
 
-def _needed(node: YamlNode, said: Mapping[str, YamlNode], key: str, what: str) -> YamlNode:
+def needed(node: YamlNode, said: Mapping[str, YamlNode], key: str, what: str) -> YamlNode:
+    """Return the value of a key that must be there.
+
+    Raises:
+        RawLayoutError: It is not.
+    """
     if key not in said:
         node.fail(f"{what} has no key {key!r}", f"write '{key}: ...'")
     return said[key]
 
 
-def _column(node: YamlNode, what: str, parse: Callable[[str], T | None]) -> Column[T]:
+def named_column(node: YamlNode, what: str, parse: Callable[[str], T | None]) -> Column[T]:
+    """Return the column that a text names.
+
+    Raises:
+        RawLayoutError: It is not one text.
+    """
     return Column(name=node.text(what), where=node.where, parse=parse)
 
 
-def _parse_age(text: str) -> Age | None:
+def parse_age(text: str) -> Age | None:
+    """Return an age in years, such as ``45`` or ``90+``; ``None`` if it is none."""
     found = _AGE.fullmatch(text)
     if found is None or int(found[1]) > MAX_AGE:
         return None
@@ -153,7 +175,7 @@ def _values(node: YamlNode, what: str) -> tuple[YamlNode, Mapping[str, YamlNode]
     if isinstance(node.value, str):
         return node, {}
     said = node.mapping(what, ("column", "values"))
-    return _needed(node, said, "column", what), _needed(node, said, "values", what).mapping("values")
+    return needed(node, said, "column", what), needed(node, said, "values", what).mapping("values")
 
 
 def _split(node: YamlNode) -> Column[str]:
@@ -162,20 +184,30 @@ def _split(node: YamlNode) -> Column[str]:
     for text, part in parts.items():
         if not _PART.fullmatch(part):
             values[text].fail(f"{part!r} names no part", "use lower-case letters, digits and hyphens")
-    return _column(name, "split", parts.get if parts else _parse_part)
+    return named_column(name, "split", parts.get if parts else _parse_part)
 
 
-def _sex(node: YamlNode) -> Column[Sex]:
+def sex_column(node: YamlNode) -> Column[Sex]:
+    """Return a column of sexes: its name, or ``{column: NAME, values: {TEXT: female|male}}``.
+
+    Raises:
+        RawLayoutError: It is neither.
+    """
     name, values = _values(node, "sex")
     known = {sex.value: sex for sex in Sex}
     meanings = {text: known[value.choice("sex", known)] for text, value in values.items()}
-    return _column(name, "sex", (meanings or known).get)
+    return named_column(name, "sex", (meanings or known).get)
 
 
-def _label(node: YamlNode) -> LabelColumn:
+def label_column(node: YamlNode) -> LabelColumn:
+    """Return a column of labels: ``{column:, scheme:, of:, basis:, edition:, values:}``.
+
+    Raises:
+        RawLayoutError: It is none, or names a scheme, scope, basis, edition or value that there is not.
+    """
     said = node.mapping("a label", ("column", "scheme", "of", "basis", "edition", "values"))
-    scheme = _needed(node, said, "scheme", "a label").choice("scheme", SCHEMES)
-    scope = _needed(node, said, "of", "a label").choice("of", [scope.value for scope in Scope])
+    scheme = needed(node, said, "scheme", "a label").choice("scheme", SCHEMES)
+    scope = needed(node, said, "of", "a label").choice("of", [scope.value for scope in Scope])
     basis = said["basis"].choice("basis", [basis.value for basis in Basis]) if "basis" in said else None
     editions = sorted(EDITIONS.get(scheme, ()))
     edition = said["edition"].choice("edition", editions) if "edition" in said else None
@@ -185,25 +217,25 @@ def _label(node: YamlNode) -> LabelColumn:
     }
     values = said["values"].mapping("values") if "values" in said else {}
     meanings = {text: labels[value.choice(scheme, labels)] for text, value in values.items()}
-    name = _needed(node, said, "column", "a label")
-    return LabelColumn(column=_column(name, "column", (meanings or labels).get), scope=Scope(scope))
+    name = needed(node, said, "column", "a label")
+    return LabelColumn(column=named_column(name, "column", (meanings or labels).get), scope=Scope(scope))
 
 
 def _spacing(node: YamlNode) -> tuple[Column[float], Column[float]]:
     if isinstance(node.value, str):
-        column = _column(node, "spacing_mm", _parse_spacing)
+        column = named_column(node, "spacing_mm", _parse_spacing)
         return column, column
     said = node.mapping("spacing_mm", ("y", "x"))
-    down, along = (_column(_needed(node, said, key, "spacing_mm"), key, _parse_spacing) for key in "yx")
+    down, along = (named_column(needed(node, said, key, "spacing_mm"), key, _parse_spacing) for key in "yx")
     return down, along
 
 
 def _box(node: YamlNode) -> BoxColumns:
     said = node.mapping("box", (*_CORNERS, "one_based", "inclusive"))
-    x1, y1, x2, y2 = (_column(_needed(node, said, key, "box"), key, _parse_number) for key in _CORNERS)
+    x1, y1, x2, y2 = (named_column(needed(node, said, key, "box"), key, _parse_number) for key in _CORNERS)
     # There is no default for these: a box that is a pixel off is not seen by looking at it.
     one_based, inclusive = (
-        _needed(node, said, key, "box").choice(key, ("true", "false")) == "true"
+        needed(node, said, key, "box").choice(key, ("true", "false")) == "true"
         for key in ("one_based", "inclusive")
     )
     return BoxColumns(corners=(x1, y1, x2, y2), one_based=one_based, inclusive=inclusive)
