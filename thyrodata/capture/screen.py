@@ -1,4 +1,4 @@
-"""The screen that an image was cut from: its colours, a look at it too coarse to read, and one for a person."""
+"""The screen that an image was cut from: its colours, a look too coarse to read, and one for a person."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from thyrodata.schema.record import PixelBox
 
 __all__ = ["CELL", "bright_cells", "is_grey", "with_boxes"]
 
-CELL = 16
+CELL = 32
 """Pixels along each side of a cell, of which a bit is kept."""
 
 _BRIGHT = 24
@@ -30,9 +30,10 @@ def is_grey(picture: NDArray[np.unsignedinteger[Any]]) -> bool:
 
 
 def bright_cells(frame: NDArray[np.unsignedinteger[Any]]) -> str:
-    """Return a bit for each cell of 16 x 16 pixels, row by row, set where it is bright: in hexadecimal.
+    """Return a bit for each cell, row by row, set where it is bright: in hexadecimal.
 
-    The last cells of a row and column are padded with black. A letter of a screen is smaller than a cell.
+    The last cells of a row and column are padded with black. A line of text is no taller than a cell, so that
+    nothing in the bits can be read.
     """
     grey = frame.max(axis=2) if frame.ndim == 3 else frame  # noqa: PLR2004 -- height, width, channels
     grey = (grey >> (8 * (grey.dtype.itemsize - 1))).astype(np.uint32)

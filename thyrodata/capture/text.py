@@ -1,0 +1,269 @@
+"""Finds text burned into a picture, reads it for the audit, and blanks it.
+
+Finding goes by detection alone: the detector of PP-OCR answers where text is in any script, while what the
+text says matters to nobody but the audit. Its answer is taken as a map of probabilities, from several views
+of the same picture, at a threshold far below the one that suits reading: a doubtful stroke is blanked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thyrodata.capture.ocr import SURE, read_line, text_map
+from thyrodata.schema.record import PixelBox
+
+__all__ = ["Hidden", "ReadText", "TextDetector", "blank", "hide"]
+
+ROUNDS = 3
+"""Looks at what is left of pictures, each without what was found before, of which one must find nothing."""
+
+PATCH = 0.8
+"""Share of a box that is hidden already, from which the patch is seen and no text."""
+
+SUSPECT = 0.1
+"""Probability from which a pixel is text at first sight; rapidocr takes 0.3, and 0.5 as a line's mean."""
+
+UPRIGHT = 1.5
+"""Height by width from which a line of text is read from the bottom to the top."""
+
+ENLARGED = 2
+"""Scale at which the detector, which was trained on larger letters, sees those of 8 to 12 pixels."""
+
+ENLARGED_SIDE = 1600
+"""Longest side of an enlarged view: a screen of so many pixels has letters large enough."""
+
+LETTER = 15
+"""Pixels: a stroke is narrower in one direction, so an opening by as much takes it out and leaves tissue."""
+
+GAIN = 2
+"""Factor by which a view of strokes alone is brightened."""
+
+UNCLIP = 1.6
+"""How far an area of the map grows back to the text that it stands for: the detector learned areas shrunk by
+area / perimeter times such a factor (Liao et al., Real-time Scene Text Detection with Differentiable
+Binarization, AAAI 2020)."""
+
+TALLEST = 40
+"""Pixels across an area of the map from which it stands for no line of letters: it is hidden, and not grown.
+Colour flow is sometimes taken for such text."""
+
+MARGIN = 2
+"""Pixels added around text, for anti-aliased and JPEG-blurred borders."""
+
+WASTE = 1.2
+"""Factor by which a box around two boxes may be larger than both, to stand for them."""
+
+RIM = 4
+"""Pixels around a box that stand for what it hides, when the picture is looked at again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadText:
+    """A line of text as it was read."""
+
+    box: PixelBox
+    text: str
+    score: float
+    """Mean probability of its characters, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hidden:
+    """What has to be blanked to hide the text of some pictures."""
+
+    boxes: tuple[PixelBox, ...]
+    clean: bool
+    """Whether a last look at all but the boxes found nothing: else the pictures must not be exported."""
+
+
+class TextDetector:
+    """Finds and reads text. Equal pictures give equal answers."""
+
+    def find(self, picture: NDArray[np.unsignedinteger[Any]], *, again: bool = False) -> tuple[PixelBox, ...]:
+        """Return the boxes of what may be text, sorted, each with a margin and inside the picture.
+
+        Args:
+            picture: uint8 (height, width) or (height, width, 3) RGB, or uint16 (height, width).
+            again: It has been looked at, and what was found is smoothed over. The patches invite doubt, so
+                only what is text for sure counts; and it is not enlarged, which takes most of the time.
+
+        Raises:
+            CaseError: A network fails.
+            MissingExtraError: The extra ``ocr`` is not installed.
+        """
+        shown = _as_bytes(picture)
+        probability = SURE if again else SUSPECT
+        boxes = [
+            box
+            for view, scale in _views(shown)
+            if scale == 1 or not again
+            for box in _boxes_of(text_map(view, scale) > probability, scale, shown.shape[:2])
+        ]
+        return _merged(boxes)
+
+    def read(self, picture: NDArray[np.unsignedinteger[Any]]) -> tuple[ReadText, ...]:
+        """Return what `find` finds, with the text that is read there; empty texts are left out.
+
+        Args:
+            picture: As for `find`.
+
+        Raises:
+            CaseError: A network fails.
+            MissingExtraError: The extra ``ocr`` is not installed.
+        """
+        shown = _as_bytes(picture)
+        lines = []
+        for box in self.find(shown):
+            x0, y0, x1, y1 = box
+            line = shown[y0:y1, x0:x1]
+            text, score = read_line(np.rot90(line, -1) if y1 - y0 > UPRIGHT * (x1 - x0) else line)
+            if text:
+                lines.append(ReadText(box=box, text=text, score=score))
+        return tuple(lines)
+
+
+def blank(
+    picture: NDArray[np.unsignedinteger[Any]], boxes: Iterable[PixelBox]
+) -> NDArray[np.unsignedinteger[Any]]:
+    """Return a copy with the boxes set to 0; nothing else changes."""
+    blanked = picture.copy()
+    for x0, y0, x1, y1 in boxes:
+        blanked[y0:y1, x0:x1] = 0
+    return blanked
+
+
+def hide(detector: TextDetector, pictures: Sequence[NDArray[np.unsignedinteger[Any]]]) -> Hidden:
+    """Find what to blank in all of some pictures, so that another look at what is left finds nothing.
+
+    Args:
+        detector: Finds the text.
+        pictures: A still alone, or those of a clip that must be looked at: of one size, and a box found in
+            one is blanked in all of them.
+
+    Raises:
+        CaseError: A network fails.
+        MissingExtraError: The extra ``ocr`` is not installed.
+    """
+    boxes = _merged(box for picture in pictures for box in detector.find(picture))
+    if not boxes:
+        return Hidden(boxes=(), clean=True)
+    for _ in range(ROUNDS):
+        hidden = _cover(boxes, pictures[0].shape)
+        found = [
+            box
+            for picture in pictures
+            for box in detector.find(_smoothed_over(picture, boxes, hidden), again=True)
+            if hidden[box[1] : box[3], box[0] : box[2]].mean() < PATCH
+        ]
+        if not found:
+            return Hidden(boxes=boxes, clean=True)
+        boxes = _merged([*boxes, *found])
+    return Hidden(boxes=boxes, clean=False)
+
+
+def _cover(boxes: Iterable[PixelBox], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return where boxes are, (height, width)."""
+    hidden = np.zeros(shape[:2], bool)
+    for x0, y0, x1, y1 in boxes:
+        hidden[y0:y1, x0:x1] = True
+    return hidden
+
+
+def _smoothed_over(
+    picture: NDArray[np.unsignedinteger[Any]], boxes: Iterable[PixelBox], hidden: NDArray[np.bool_]
+) -> NDArray[np.unsignedinteger[Any]]:
+    """Return a copy with the boxes filled with the mean of what borders on them.
+
+    Blanked boxes would be seen as dark strokes, or as letters where they lie side by side.
+    """
+    smoothed = picture.copy()
+    for x0, y0, x1, y1 in boxes:
+        rim = (slice(max(y0 - RIM, 0), y1 + RIM), slice(max(x0 - RIM, 0), x1 + RIM))
+        seen = picture[rim][~hidden[rim]]
+        smoothed[y0:y1, x0:x1] = seen.mean(axis=0).astype(picture.dtype) if seen.size else 0
+    return smoothed
+
+
+def _as_bytes(picture: NDArray[np.unsignedinteger[Any]]) -> NDArray[np.uint8]:
+    """Return the picture in 8 bits; of 16, those from the darkest to the brightest pixel."""
+    if picture.dtype.itemsize == 1:
+        return picture.astype(np.uint8, copy=False)
+    low, high = int(picture.min(initial=0)), int(picture.max(initial=0))
+    scaled = (picture.astype(np.float32) - low) * (255 / max(high - low, 1))
+    return scaled.astype(np.uint8)
+
+
+def _views(picture: NDArray[np.uint8]) -> Iterator[tuple[NDArray[np.uint8], float]]:
+    """Yield what the detector looks at, with the scale at which it does."""
+    from scipy import ndimage  # noqa: PLC0415 -- takes as long to import as all the rest
+
+    yield picture, 1.0
+    enlarged = min(ENLARGED, ENLARGED_SIDE / max(picture.shape))
+    if enlarged > 1:
+        yield picture, enlarged
+    grey = picture
+    if picture.ndim == 3:  # noqa: PLR2004 -- height, width, channels
+        grey = picture.max(axis=2)
+        saturation = grey - picture.min(axis=2)
+        if saturation.any():
+            yield saturation, 1.0
+    size = (LETTER, LETTER)
+    for strokes in (grey - ndimage.grey_opening(grey, size), ndimage.grey_closing(grey, size) - grey):
+        yield np.minimum(strokes.astype(np.uint16) * GAIN, 255).astype(np.uint8), 1.0
+
+
+def _boxes_of(text: NDArray[np.bool_], scale: float, shape: tuple[int, ...]) -> Iterator[PixelBox]:
+    """Yield a box of the picture for each area of the map of a view."""
+    from scipy import ndimage  # noqa: PLC0415 -- takes as long to import as all the rest
+
+    areas, number = ndimage.label(text, np.ones((3, 3)))
+    if not number:
+        return
+    for rows, columns in ndimage.find_objects(areas):
+        height, width = rows.stop - rows.start, columns.stop - columns.start
+        grow, further = MARGIN * scale, 0.0
+        if min(height, width) <= TALLEST * scale:
+            grow += height * width * UNCLIP / (2 * (height + width))
+            # a letter at either end may lie on something as bright, and stay unseen
+            further = min(min(height, width) + 2 * grow, TALLEST * scale)
+        across, down = (grow + further, grow) if width >= height else (grow, grow + further)
+        yield (
+            max(int((columns.start - across) / scale), 0),
+            max(int((rows.start - down) / scale), 0),
+            min(int(np.ceil((columns.stop + across) / scale)), shape[1]),
+            min(int(np.ceil((rows.stop + down) / scale)), shape[0]),
+        )
+
+
+def _merged(boxes: Iterable[PixelBox]) -> tuple[PixelBox, ...]:
+    """Return boxes of the same pixels or a few more, joined where nearly the same, sorted by rows."""
+    left = sorted(set(boxes))
+    kept: list[PixelBox] = []
+    while left:
+        box = left.pop()
+        for index, other in enumerate(left):
+            joined = _around(box, other)
+            if _area(joined) <= WASTE * (_area(box) + _area(other) - _area(_shared(box, other))):
+                left[index] = joined
+                break
+        else:
+            kept.append(box)
+    return tuple(sorted(kept, key=lambda box: (box[1], box[0], box[3], box[2])))
+
+
+def _around(one: PixelBox, two: PixelBox) -> PixelBox:
+    return (min(one[0], two[0]), min(one[1], two[1]), max(one[2], two[2]), max(one[3], two[3]))
+
+
+def _shared(one: PixelBox, two: PixelBox) -> PixelBox:
+    x0, y0 = max(one[0], two[0]), max(one[1], two[1])
+    return (x0, y0, max(min(one[2], two[2]), x0), max(min(one[3], two[3]), y0))
+
+
+def _area(box: PixelBox) -> int:
+    return (box[2] - box[0]) * (box[3] - box[1])
