@@ -44,6 +44,12 @@ LEAVES = [words for words, found in COMMANDS.items() if not hasattr(found, "comm
 
 def test_the_commands_are_those_of_the_readme():
     assert {" ".join(words) for words in LEAVES} == {
+        "capture audit",
+        "capture report",
+        "capture run",
+        "key destroy",
+        "key fingerprint",
+        "key new",
         "convert",
         "list",
         "card",

@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from thyrodata.capture.audit import Audit, audit_capture
+    from thyrodata.collection.report import CaptureReport, report_capture
+    from thyrodata.collection.run import Captured, run_capture
     from thyrodata.conversion import Conversion, convert
     from thyrodata.curation.annotate import ImportedReadings, import_readings
     from thyrodata.curation.derive import DerivedImages, derive
@@ -35,6 +38,9 @@ if TYPE_CHECKING:
     from thyrodata.schema.record import ImageRecord
 
 __all__ = [
+    "Audit",
+    "CaptureReport",
+    "Captured",
     "Conversion",
     "Dataset",
     "DerivedImages",
@@ -53,6 +59,7 @@ __all__ = [
     "Update",
     "__version__",
     "add_split",
+    "audit_capture",
     "audit_dataset",
     "convert",
     "derive",
@@ -65,6 +72,8 @@ __all__ = [
     "open",
     "relabel",
     "remove",
+    "report_capture",
+    "run_capture",
     "select",
     "show",
     "update",
@@ -73,6 +82,9 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Audit": "capture.audit",
+    "CaptureReport": "collection.report",
+    "Captured": "collection.run",
     "Conversion": "conversion",
     "Dataset": "dataset",
     "DerivedImages": "curation.derive",
@@ -90,6 +102,7 @@ _HOMES = {
     "ThyrodataError": "errors",
     "Update": "curation.update",
     "add_split": "partition",
+    "audit_capture": "capture.audit",
     "audit_dataset": "partition",
     "convert": "conversion",
     "derive": "curation.derive",
@@ -101,6 +114,8 @@ _HOMES = {
     "merge": "curation.merge",
     "relabel": "curation.relabel",
     "remove": "curation.remove",
+    "report_capture": "collection.report",
+    "run_capture": "collection.run",
     "select": "curation.select",
     "show": "reports.show",
     "update": "curation.update",

@@ -34,7 +34,12 @@ BEAT_SECONDS = 0.5
 """The least time between two signs of life."""
 
 _BEAT = b""
-_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+_ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",  # its own reserves a GiB of the address space at once
+}
 
 
 class Lost(StrEnum):
@@ -61,7 +66,7 @@ class Limits:
     """What a worker may use."""
 
     memory_bytes: int
-    """Of address space, libraries included."""
+    """Of data: heap, stacks and anonymous mappings, which is what decoders fill."""
     silent_seconds: float
     """Time without a sign of life, after which it is killed."""
 
@@ -218,12 +223,13 @@ class _Crew(Generic[ResultT]):
 
 def _serve(line: Connection, work: bytes, memory_bytes: int) -> None:
     """Do task after task: the whole life of a worker."""
-    os.environ.update(dict.fromkeys(_THREADS, "1"))  # before numpy is imported, with the work
+    os.environ.update(_ENVIRONMENT)  # before numpy is imported, with the work
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to every process of the group
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nowhere, stream)
-    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    # Not the address space: allocators reserve much more than they use, and a limit on it fails by chance.
+    resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold a person's pixels
     end_with_parent()
     _line[:] = [line]

@@ -6,12 +6,13 @@ of the folder is followed, and nothing is unpacked to a place that an archive na
 
 from __future__ import annotations
 
+import atexit
 import os
 import stat
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import BinaryIO
@@ -56,6 +57,9 @@ class SourceFile:
     """0-based, in the archive's own list."""
     problem: str = ""
     """Why it is not opened, seen from the listing; empty if nothing is known to be wrong."""
+    stamp: tuple[int, ...] = ()
+    """Bytes and time of change, ns, of the file as it was listed. One that has changed since is not opened:
+    its header might be of one person, and its pixels of another."""
 
     @property
     def where(self) -> str:
@@ -80,34 +84,49 @@ def list_source(root: Path) -> tuple[SourceFile, ...]:
         raise RawLayoutError(
             "the source is not a folder", where=str(root), hint="give the folder of the scanner's export"
         )
-    found = sorted(_walk(root, ""), key=lambda entry: (natural_key(entry[0]), entry[0]))
+    found = sorted(_walk(root), key=lambda entry: (natural_key(entry[0]), entry[0]))
     if not found:
         raise RawLayoutError(
             "the source folder is empty", where=str(root), hint="give the folder of the scanner's export"
         )
     return tuple(
-        SourceFile(ordinal=str(number), root=root, path=path, problem=problem)
-        for number, (path, problem) in enumerate(found, 1)
+        SourceFile(ordinal=str(number), root=root, path=path, problem=problem, stamp=stamp)
+        for number, (path, problem, stamp) in enumerate(found, 1)
     )
 
 
-def _walk(root: Path, below: str) -> Iterator[tuple[str, str]]:
-    try:
-        with os.scandir(root / below) as entries:
-            listed = list(entries)
-    except OSError:
-        yield below, "the folder cannot be listed"
-        return
-    for entry in listed:
-        path = below + entry.name
-        if entry.is_symlink():
-            yield path, "it is a link"
-        elif entry.is_dir(follow_symlinks=False):
-            yield from _walk(root, path + "/")
-        elif entry.is_file(follow_symlinks=False):
-            yield path, ""
-        else:
-            yield path, "it is not a regular file"
+def _walk(root: Path) -> Iterator[tuple[str, str, tuple[int, ...]]]:
+    """Yield path, problem and stamp of everything that is no folder, in any order."""
+    folders = [""]  # a call for each would end at Python's limit, a thousand levels down
+    while folders:
+        below = folders.pop()
+        try:
+            with os.scandir(root / below) as entries:
+                listed = list(entries)
+        except OSError:
+            yield below, "the folder cannot be listed", ()
+            continue
+        for entry in listed:
+            path = below + entry.name
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except OSError:
+                yield path, "it was gone before it could be looked at", ()
+                continue
+            if stat.S_ISDIR(status.st_mode):
+                folders.append(path + "/")
+            else:
+                yield path, _problem(status.st_mode), _stamp(status)
+
+
+def _problem(mode: int) -> str:
+    if stat.S_ISLNK(mode):
+        return "it is a link"
+    return "" if stat.S_ISREG(mode) else "it is not a regular file"
+
+
+def _stamp(status: os.stat_result) -> tuple[int, ...]:
+    return (status.st_size, status.st_mtime_ns)
 
 
 @contextmanager
@@ -136,14 +155,17 @@ def opened(file: SourceFile, work: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def _local(file: SourceFile) -> Iterator[BinaryIO]:
-    """Open the file in the folder, unless a link or a pipe has taken its place since it was listed."""
+    """Open the file in the folder, unless something else has taken its place since it was listed."""
     try:
         handle = os.open(file.root / file.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         raise CaseError("the file cannot be opened", where=file.where, hint=_AGAIN) from None
     with os.fdopen(handle, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
             raise CaseError("it is not a regular file", where=file.where, hint="only regular files are read")
+        if file.stamp not in ((), _stamp(status)):
+            raise CaseError("the file has changed while it was read", where=file.where, hint=_AGAIN)
         yield stream
 
 
@@ -164,34 +186,47 @@ def archive_of(file: SourceFile, stream: BinaryIO) -> Archive | None:
         return None
     if file.member is not None:
         raise CaseError("the file is an archive inside an archive", where=file.where, hint="unpack it first")
-    with _zip(stream, file.where) as archive:
-        members = archive.infolist()
-        _check_size(members, os.fstat(stream.fileno()).st_size, file.where)
-        names: set[str] = set()
-        found = tuple(
-            SourceFile(
-                ordinal=f"{file.ordinal}.{number}",
-                root=file.root,
-                path=file.path,
-                member=number - 1,
-                problem=_member_problem(member, names),
-            )
-            for number, member in enumerate(members, 1)
-            if not member.is_dir()
+    members = _zip(stream, file.where).infolist()
+    _check_size(members, os.fstat(stream.fileno()).st_size, file.where)
+    names: set[str] = set()
+    found = tuple(
+        SourceFile(
+            ordinal=f"{file.ordinal}.{number}",
+            root=file.root,
+            path=file.path,
+            member=number - 1,
+            stamp=file.stamp,
+            problem=_member_problem(member, names),
         )
+        for number, member in enumerate(members, 1)
+        if not member.is_dir()
+    )
     return Archive(members=found)
 
 
-@contextmanager
-def _zip(stream: BinaryIO, where: str) -> Iterator[zipfile.ZipFile]:
-    try:
-        archive = zipfile.ZipFile(stream)
-    except MemoryError:
-        raise
-    except Exception:  # noqa: BLE001 -- the parser raises what it happens to raise, and quotes names
-        raise CaseError("the archive is broken", where=where, hint=_AGAIN) from None
-    with archive:
-        yield archive
+_latest: dict[tuple[int, ...], zipfile.ZipFile] = {}
+"""The archive that was read last, by what tells it from others: else its directory, as long as it has
+members, would be read again for each of them."""
+
+_held = ExitStack()
+"""What it keeps open."""
+atexit.register(_held.close)
+
+
+def _zip(stream: BinaryIO, where: str) -> zipfile.ZipFile:
+    status = os.fstat(stream.fileno())
+    key = (status.st_dev, status.st_ino, *_stamp(status))
+    if key not in _latest:
+        _latest.clear()
+        _held.close()
+        own = _held.enter_context(os.fdopen(os.dup(stream.fileno()), "rb"))
+        try:
+            _latest[key] = _held.enter_context(zipfile.ZipFile(own))
+        except MemoryError:
+            raise
+        except Exception:  # noqa: BLE001 -- the parser raises what it happens to raise, and quotes names
+            raise CaseError("the archive is broken", where=where, hint=_AGAIN) from None
+    return _latest[key]
 
 
 def _check_size(members: list[zipfile.ZipInfo], packed: int, where: str) -> None:
@@ -225,19 +260,19 @@ def _member_problem(member: zipfile.ZipInfo, names: set[str]) -> str:
 
 def _unpack(stream: BinaryIO, number: int, target: BinaryIO, work: Path, where: str) -> None:
     """Unpack a member, as many bytes as its archive says that it has."""
-    with _zip(stream, where) as archive:
-        member = archive.infolist()[number]
-        size = 0
-        try:
-            with archive.open(member) as source:
-                while (block := source.read(_BLOCK)) and size <= member.file_size:
-                    size += len(block)
-                    alive()
-                    with writing(work):
-                        target.write(block)
-        except (MemoryError, OutputError):
-            raise
-        except Exception:  # noqa: BLE001 -- as above; a wrong checksum too
-            size = -1
+    archive = _zip(stream, where)
+    member = archive.infolist()[number]
+    size = 0
+    try:
+        with archive.open(member) as source:
+            while (block := source.read(_BLOCK)) and size <= member.file_size:
+                size += len(block)
+                alive()
+                with writing(work):
+                    target.write(block)
+    except (MemoryError, OutputError):
+        raise
+    except Exception:  # noqa: BLE001 -- as above; a wrong checksum too
+        size = -1
     if size != member.file_size:
         raise CaseError("the member of the archive is broken", where=where, hint=_AGAIN)

@@ -29,6 +29,8 @@ _PLACES = {
     "remove": "remove:remove",
     "split": "splits:app",
     "annotate": "annotate:app",
+    "capture": "capture:app",
+    "key": "key:app",
     "export": "exports:export",
     "demo": "make:demo",
 }

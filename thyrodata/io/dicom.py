@@ -6,6 +6,7 @@ A file is parsed up to its pixels and no further, and only for the elements in `
 
 from __future__ import annotations
 
+import io
 import tempfile
 import zlib
 from contextlib import ExitStack
@@ -27,6 +28,12 @@ _TRANSFER_SYNTAX = 0x00020010
 _MEDIA_STORAGE_SOP_CLASS = 0x00020002
 _DICOMDIR = "1.2.840.10008.1.3.10"
 _IMPLICIT, _DEFLATED = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1.99"
+
+_MOST_READS = 300_000
+"""Of a header's parser, a few for each element: a scanner's header has some thousands."""
+
+_LONGEST_ELEMENT = 2**18
+"""Bytes of one that is asked for; the tables of a palette have half as many."""
 
 _MOST_INFLATED = 512 * 2**20
 _FREELY_INFLATED = 64 * 2**20
@@ -142,11 +149,45 @@ def _parse(
     """Parse the elements from here on; the stream ends before the one to stop at."""
     from pydicom.filereader import read_dataset  # noqa: PLC0415
 
+    source: Any = _Counted(stream, where)
     with foreign("the header cannot be parsed", where):
         dataset = read_dataset(
-            stream, implicit, little_endian, stop_when=stop_when, specific_tags=[int(tag) for tag in tags]
+            source, implicit, little_endian, stop_when=stop_when, specific_tags=[int(tag) for tag in tags]
         )
-    return Elements(dataset, little_endian=little_endian)
+    elements = Elements(dataset, little_endian=little_endian)
+    longest = max((len(elements.data(tag) or b"") for tag in tags), default=0)
+    if longest > _LONGEST_ELEMENT:
+        raise CaseError(f"an element of the header has {longest} bytes", where=where)
+    return elements
+
+
+class _Counted:
+    """What a parser needs of a stream, as long as it does not read without end.
+
+    Millions of tiny elements would keep it busy for hours, in a sequence of unknown length more than else.
+    And to read 4 GB, as a damaged length may ask for, is to allocate them first.
+    """
+
+    def __init__(self, stream: BinaryIO, where: str) -> None:
+        self._read = stream.read
+        self._where = where
+        self._left = _MOST_READS
+        start = stream.tell()
+        self._end = stream.seek(0, io.SEEK_END)
+        stream.seek(start)
+        self.seek = stream.seek
+        self.tell = stream.tell
+
+    def read(self, size: int) -> bytes:
+        """Read some bytes, fewer at the end.
+
+        Raises:
+            CaseError: It has been called too often.
+        """
+        self._left -= 1
+        if self._left < 0:
+            raise CaseError("the header has more elements than a scanner writes", where=self._where)
+        return self._read(max(0, min(size, self._end - self.tell())))
 
 
 def _inflate(stream: BinaryIO, where: str, work: Path | None) -> BinaryIO:

@@ -81,6 +81,8 @@ class Tag(IntEnum):
 
 
 _PADDING = " \0"
+_LONGEST_TEXT = 1024
+"""Bytes: 64 characters are the most of every kind of text that is read (PS3.5 6.2), in any character set."""
 _INTEGER = re.compile(r"[+-]?\d{1,12}", re.ASCII)  # IS, PS3.5 6.2
 _DECIMAL = re.compile(r"[+-]?(\d{1,16}\.?\d{0,16}|\.\d{1,16})([Ee][+-]?\d{1,3})?", re.ASCII)  # DS
 _ESCAPE = b"\x1b"
@@ -143,7 +145,9 @@ class Elements:
         Bytes that the character set does not know become ``\x..``, so that different texts stay different.
         """
         data = self.data(tag)
-        return None if data is None else self._decode(data).strip(_PADDING) or None
+        if data is None or len(data) > _LONGEST_TEXT:
+            return None
+        return self._decode(data).strip(_PADDING) or None
 
     def integer(self, tag: int) -> int | None:
         """Return an unsigned binary integer of two or four bytes (US, UL)."""

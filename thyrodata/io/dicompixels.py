@@ -35,6 +35,10 @@ _MOST_SAMPLES = 2**26
 """Samples of a frame: 8192 by 8192 of grey."""
 _MOST_BYTES = 64 * 2**30
 _MOST_FRAGMENTS = 2**21
+_FREELY_DECODED = 2**30
+"""Bytes of decoded frames up to which their ratio to the encoded ones does not matter."""
+_MOST_RATIO = 1000
+"""Decoded to encoded bytes: a screen shrinks to a tenth or a fiftieth, and a black one to some hundredth."""
 
 _CODESTREAM_STARTS = (b"\xff\xd8\xff", b"\xff\x4f\xff\x51", b"\xff\x0a", b"\x00\x00\x00\x0cJXL ")
 """First bytes of a codestream: JPEG and JPEG-LS, JPEG 2000, JPEG XL bare and in its container."""
@@ -169,7 +173,8 @@ def encapsulated_frames(header: DicomHeader, stream: BinaryIO, start: int, where
     which would tell it, are empty or wrong in many files. Frames of RLE have one fragment (PS3.5 A.4.2).
 
     Raises:
-        CaseError: The pixels are missing, cut, or not as many frames as the header says.
+        CaseError: The pixels are missing, cut, or not as many frames as the header says; or they would be
+            decoded to many times their size.
     """
     starts, lengths = _fragments(header, stream, start, where)
     count = len(starts)
@@ -178,6 +183,10 @@ def encapsulated_frames(header: DicomHeader, stream: BinaryIO, start: int, where
         firsts = [number for number, at in enumerate(starts) if _begins_frame(stream, at)]
     if len(firsts) != header.frames or firsts[0] != 0:
         raise CaseError(f"{count} fragments cannot be told apart into {header.frames} frames", where=where)
+    encoded = sum(lengths)
+    decoded = header.frames * header.rows * header.columns * header.samples * header.bits_allocated // 8
+    if decoded > max(_FREELY_DECODED, _MOST_RATIO * encoded):
+        raise CaseError(f"the frames grow from {encoded} bytes to {decoded}", where=where)
     return FrameBytes(stream, where, starts, lengths, [*firsts, count])
 
 
