@@ -245,4 +245,4 @@ def test_without_the_check_of_corners_a_wrong_colour_space_is_exported(tmp_path,
 
     assert verdicts("with") == ["exported", "colour"]
     monkeypatch.setattr(process, "has_achromatic_corners", lambda _: True)
-    assert verdicts("without") == ["exported", "exported"]
+    assert "colour" not in verdicts("without")  # green speckle: what the text guard makes of it is no matter

@@ -12,7 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.captures import patient, write_still
+from thyrodata.capture.attributes import REMARKS
+from thyrodata.capture.clinicalmap import read_clinical_map
 from thyrodata.demo import write_release
+from thyrodata.io.raw import Raw
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
@@ -73,6 +77,46 @@ def test_the_commands_of_the_readme_run(reader: Path) -> None:
         run(command)
 
 
+@pytest.fixture
+def scanner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An export of a scanner beside a folder for secrets, as docs/capture.md has them."""
+    for number in range(3):
+        write_still(tmp_path / f"export/{number}.dcm", number, patient(number))
+    (tmp_path / "secrets").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_the_python_of_capture_runs(scanner: Path) -> None:
+    (code,) = blocks("docs/capture.md", "python")
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        exec(code, {})  # noqa: S102 -- the docs are ours
+    assert said.getvalue().startswith("3 0\n")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["README.md", "docs/capture.md"])
+def test_the_commands_of_capture_run(page: str, scanner: Path) -> None:
+    lines = [line.partition("#")[0] for code in blocks(page, "sh") for line in code.splitlines()]
+    listed = [shlex.split(line) for line in lines if line.startswith(("thyrodata key", "thyrodata capture"))]
+    assert [command[1:3] for command in listed] == [
+        ["key", "new"],
+        ["capture", "run"],
+        ["capture", "report"],
+        ["capture", "audit"],
+    ]
+    for command in listed:
+        run([part.replace("~", str(scanner)) for part in command])
+
+
+def test_the_clinical_map_of_the_docs_is_one(tmp_path: Path) -> None:
+    (text,) = blocks("docs/capture.md", "yaml")
+    (tmp_path / "map.yaml").write_text(text)
+    found = read_clinical_map(Raw(tmp_path).files[0])
+    assert [column.name for column in found.columns()][:3] == ["MRN", "Hospital", "Accession"]
+
+
 def test_the_python_of_the_docs_runs(reader: Path) -> None:
     codes = [code for page in PAGES for code in blocks(page, "python")]
     assert len(codes) == 9
@@ -83,7 +127,9 @@ def test_the_python_of_the_docs_runs(reader: Path) -> None:
     assert names["dataset"]
 
 
-@pytest.mark.parametrize("page", [*PAGES, "docs/design.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+@pytest.mark.parametrize(
+    "page", [*PAGES, "docs/capture.md", "docs/design.md", "CONTRIBUTING.md", "CHANGELOG.md"]
+)
 def test_links_lead_somewhere(page: str) -> None:
     text = (ROOT / page).read_text()
     for link in re.findall(r"\]\(([^)#]+)\)", text):
@@ -92,7 +138,7 @@ def test_links_lead_somewhere(page: str) -> None:
 
 def test_every_remark_is_explained() -> None:
     explained = set(re.findall(r"^\| `([a-z-]+)` \|", (ROOT / "docs/dataset.md").read_text(), re.MULTILINE))
-    folders = ("converters", "derivation", "merging")
+    folders = ("converters", "derivation", "merging", "collection")
     source = "".join(f.read_text() for name in folders for f in (ROOT / "thyrodata" / name).glob("*.py"))
     given = set(re.findall(r'code="([a-z-]+)"', source))
-    assert given == explained
+    assert given | REMARKS.keys() == explained

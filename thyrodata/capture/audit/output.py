@@ -36,7 +36,7 @@ OVERLAP = 512
 
 _LAYOUT = re.compile(
     r"README\.md|manifest\.json|records\.parquet|SHA256SUMS|history\.jsonl"
-    r"|images/P[A-Z2-7]{16}(?:/\d+)+(?:-\d+)?\.png"
+    r"|images/[PCF][A-Z2-7]{16}(?:/\d+)+(?:-\d+)?\.png"
     r"|annotations/[a-z0-9-]+/[a-z0-9_-]+\.json"
     r"|splits/[a-z0-9-]+\.(?:csv|json)"
     r"|reports/(?:[a-z0-9-]+/)*[a-z0-9-]+\.(?:jsonl?|csv|md|html|png)"
@@ -45,7 +45,7 @@ _LAYOUT = re.compile(
 
 _SHOWN = re.compile(
     r"README\.md|manifest\.json|records\.parquet|SHA256SUMS|history\.jsonl"
-    r"|images/P[A-Z2-7]{16}(?:/\d+)+(?:-\d+)?\.png"
+    r"|images/[PCF][A-Z2-7]{16}(?:/\d+)+(?:-\d+)?\.png"
     r"|annotations/default/instances_(?:train|val|test)\.json"
     r"|splits/default\.(?:csv|json)"
     r"|reports/(?:capture\.jsonl|clinical\.json|skipped\.jsonl)"

@@ -44,8 +44,8 @@ LIMITS = Limits(memory_bytes=2**31, silent_seconds=120)
 
 
 def audit_capture(
-    raw: Path,
-    data: Path,
+    raw: str | Path,
+    data: str | Path,
     *,
     logs: Sequence[Path] = (),
     ocr: bool = True,
@@ -69,9 +69,9 @@ def audit_capture(
     """
     dataset = Dataset(data)
     look = _Look(own_words(dataset.manifest.name))
-    files = output_files(data)
+    files = output_files(dataset.path)
     with tempfile.TemporaryDirectory() as work:
-        originals = tuple(list_originals(raw, Path(work)))
+        originals = tuple(list_originals(Path(raw), Path(work)))
         steps = _Steps(progress, len(originals) + len(files))
         pictures = _pictures(dataset, {original.ordinal for original in originals}, look)
         detector = TextDetector() if ocr else None
