@@ -32,7 +32,7 @@ _WORD = re.compile(
     r"|[A-Za-z0-9+/]{200,}"
     # What is random is one word, and its letters and digits are none: a pseudonym with the ordinals below it,
     # a token of a study or file, and a digest.
-    r"|(?<![^\W_])(?:(P[A-Z2-7]{16})(?:(?:/\d+)+(?:-\d+)?)?"
+    r"|(?<![^\W_])(?:([PCF][A-Z2-7]{16})(?:(?:/\d+)+(?:-\d+)?)?"
     r"|((?=[A-Z]*[2-7])[A-Z2-7]{16})|([0-9a-fA-F]{32,}))(?![^\W_])"
     rf"|([{_UNSPACED}]|\d+|(?:(?![{_UNSPACED}])[^\W\d_])+)"
 )
