@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-import multiprocessing
 import os
+import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -21,7 +22,7 @@ LIMITS = Limits(memory_bytes=2**30, silent_seconds=3.0)
 class Deed:
     """Does one of the things that decoders do on hostile input."""
 
-    secret: str = "never shown"
+    quoted: str = "never shown"
 
     def __call__(self, what: str, number: int) -> int:
         match what:
@@ -38,13 +39,13 @@ class Deed:
             case "memory":
                 return len(bytes(2**31))
             case "bug":
-                raise KeyError(self.secret)
+                raise KeyError(self.quoted)
             case "refuse":
                 raise CaseError("it is broken", where="file 3", hint="copy it again")
             case "print":
-                print(self.secret)
-                sys.stderr.write(self.secret)
-                os.write(2, self.secret.encode())
+                print(self.quoted)  # noqa: T201
+                sys.stderr.write(self.quoted)
+                os.write(2, self.quoted.encode())
         return number
 
 
@@ -75,7 +76,7 @@ def test_a_bug_is_told_by_its_place_and_never_by_its_values() -> None:
     assert isinstance(found, Fault)
     assert "KeyError" in found.place
     assert "test_sandbox.py" in found.place
-    assert Deed().secret not in found.place
+    assert Deed().quoted not in found.place
 
 
 def test_what_a_worker_prints_is_thrown_away(capfd: pytest.CaptureFixture[str]) -> None:
@@ -89,11 +90,61 @@ def test_an_error_on_purpose_comes_through_as_it_was_raised() -> None:
     assert (caught.value.where, caught.value.hint) == ("file 3", "copy it again")
 
 
+def children() -> set[str]:
+    """The process ids of this process's children."""
+    return {
+        pid for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()
+    }
+
+
+def test_a_worker_ends_with_the_main_process(tmp_path: Path) -> None:
+    script = tmp_path / "main.py"
+    script.write_text(
+        "import os, sys\n"
+        "from test_sandbox import LIMITS, Deed, children\n"
+        "from thyrodata.sandbox import sandboxed\n"
+        "with sandboxed(Deed(), [('fine', 0), ('hang', 1)], 1, LIMITS) as results:\n"
+        "    next(results)\n"
+        "    print(*children(), flush=True)\n"
+        "    os.kill(os.getpid(), 9)\n"
+    )
+    folders = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1])])
+    run = subprocess.run(
+        [sys.executable, script],
+        env={**os.environ, "PYTHONPATH": folders},
+        stdout=subprocess.PIPE,
+        check=False,
+    )
+    (worker,) = run.stdout.split()
+    deadline = time.monotonic() + 20
+    while Path(f"/proc/{int(worker)}").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_no_guard_of_main_is_needed(tmp_path: Path) -> None:
+    """A script without one, which multiprocessing would run again in each worker, runs once."""
+    script = tmp_path / "main.py"
+    script.write_text(
+        "print('once')\n"
+        "from test_sandbox import LIMITS, Deed\n"
+        "from thyrodata.sandbox import sandboxed\n"
+        "with sandboxed(Deed(), [('fine', 7)], 1, LIMITS) as results:\n"
+        "    print(*results)\n"
+    )
+    folders = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1])])
+    run = subprocess.run(
+        [sys.executable, script], env={**os.environ, "PYTHONPATH": folders}, capture_output=True, check=False
+    )
+    assert run.stdout.split() == [b"once", b"7"]
+
+
 def test_no_worker_is_left_behind_where_the_results_are_not_waited_for() -> None:
+    before = children()
     with sandboxed(Deed(), [("fine", 0), ("hang", 1), ("hang", 2)], 2, LIMITS) as results:
         assert next(results) == 0
-        assert len(multiprocessing.active_children()) == 2
-    assert multiprocessing.active_children() == []
+        assert len(children() - before) == 2
+    assert children() - before == set()
 
 
 def test_alive_does_nothing_outside_of_a_worker() -> None:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from thyrodata.errors import ThyrodataError
 
-__all__ = ["end_with_parent", "interrupts_held", "mapped"]
+__all__ = ["mapped"]
 
 ResultT = TypeVar("ResultT")
 
@@ -60,14 +60,14 @@ _work: list[Callable[..., Any]] = []
 
 def _begin(work: Callable[..., Any]) -> None:
     _work[:] = [work]
-    end_with_parent()
+    _end_with_parent()
 
 
 def _do(*task: Any) -> Any:
     return _work[0](*task)
 
 
-def end_with_parent() -> None:
+def _end_with_parent() -> None:
     """Let this worker end when the main process is killed, which would leave it waiting for work for ever."""
     threading.Thread(target=_wait_for_parent, daemon=True).start()
 
@@ -80,7 +80,7 @@ def _wait_for_parent() -> None:
 
 
 @contextmanager
-def interrupts_held() -> Iterator[None]:
+def _interrupts_held() -> Iterator[None]:
     """Hold Ctrl-C back, which a terminal sends to every process of the group, until the block ends.
 
     A worker begun inside the block inherits the mask and never sees it. For the main process the mask is not
@@ -107,7 +107,7 @@ def _in_order(
     """Yield results in the order of the tasks, with a bounded number of them under way."""
     pending: deque[Future[ResultT]] = deque()
     for task in tasks:
-        with interrupts_held():
+        with _interrupts_held():
             pending.append(pool.submit(work, *task))
         if len(pending) >= ahead:
             yield pending.popleft().result()

@@ -1,29 +1,32 @@
 """Worker processes for work on files from strangers: one that dies or hangs costs the file in its hands.
 
 A pool of ``concurrent.futures`` breaks as a whole when a worker dies. Here each worker is watched: it has a
-limit of memory and must show that it is alive, and when it dies another takes its place.
+limit of memory and must show that it is alive, and when it dies another takes its place. A worker is an
+interpreter of its own, which never runs the user's script again: no guard of ``__main__`` is needed.
 """
 
 from __future__ import annotations
 
-import multiprocessing
+import json
 import os
 import pickle
 import resource
-import signal
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from thyrodata.errors import ThyrodataError
-from thyrodata.pool import end_with_parent, interrupts_held
 
-__all__ = ["Fault", "Limits", "Lost", "alive", "sandboxed"]
+__all__ = ["Fault", "Limits", "Lost", "alive", "sandboxed", "serve"]
 
 ResultT = TypeVar("ResultT")
 
@@ -34,11 +37,15 @@ BEAT_SECONDS = 0.5
 """The least time between two signs of life."""
 
 _BEAT = b""
+_START = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]);"
+    "from thyrodata.sandbox import serve; serve(*map(int, sys.argv[2:]))"
+)
 _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
-    "ARROW_DEFAULT_MEMORY_POOL": "system",  # its own reserves a GiB of the address space at once
+    "ARROW_DEFAULT_MEMORY_POOL": "system",  # its own reserves a GiB at once
 }
 
 
@@ -112,8 +119,10 @@ _last_beat = [0.0]
 
 @dataclass(slots=True, kw_only=True)
 class _Worker:
-    process: Any
+    process: subprocess.Popen[bytes]
     line: Connection
+    lifeline: Connection
+    """Held open, and never written to: when this process ends, however it does, the worker hears of it."""
     task: int | None = None
     heard: float = 0.0
     """When it last showed a sign of life."""
@@ -149,11 +158,8 @@ class _Crew(Generic[ResultT]):
 
     def dismiss(self) -> None:
         """End all workers, whatever they do."""
-        for worker in self._workers:
-            worker.process.kill()
-            worker.process.join()
-            worker.line.close()
-        self._workers.clear()
+        while self._workers:
+            self._bury(self._workers[-1])
 
     def _idle(self) -> _Worker | None:
         for worker in self._workers:
@@ -164,14 +170,25 @@ class _Crew(Generic[ResultT]):
         return None
 
     def _hire(self) -> _Worker:
-        here, there = multiprocessing.Pipe()
-        context = multiprocessing.get_context("spawn")
-        process = context.Process(target=_serve, args=(there, self._work, self._limits.memory_bytes))
-        with interrupts_held():
-            process.start()
+        """Start a worker: a new interpreter, and not one that runs the user's own script again."""
+        here, there = Pipe()
+        held, end = Pipe(duplex=False)
+        paths = json.dumps([path for path in sys.path if path])
+        given = (there.fileno(), held.fileno(), self._limits.memory_bytes)
+        process = subprocess.Popen(  # noqa: S603 -- this interpreter, with numbers
+            [sys.executable, "-P", "-c", _START, paths, *map(str, given)],
+            pass_fds=given[:2],
+            env={**os.environ, **_ENVIRONMENT},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C, which a terminal sends to a whole group, is for this process
+        )
         there.close()
-        worker = _Worker(process=process, line=here)
+        held.close()
+        worker = _Worker(process=process, line=here, lifeline=end)
         self._workers.append(worker)
+        here.send_bytes(self._work)
         return worker
 
     def _give(self, worker: _Worker, number: int, task: tuple[Any, ...]) -> None:
@@ -213,33 +230,47 @@ class _Crew(Generic[ResultT]):
             worker.task = None
 
     def _end(self, worker: _Worker, how: Lost, news: dict[int, ResultT | Lost | Fault]) -> None:
-        worker.process.kill()
-        worker.process.join()
-        worker.line.close()
-        self._workers.remove(worker)
+        self._bury(worker)
         if worker.task is not None:
             news[worker.task] = how
 
+    def _bury(self, worker: _Worker) -> None:
+        worker.process.kill()
+        worker.process.wait()
+        worker.line.close()
+        worker.lifeline.close()
+        self._workers.remove(worker)
 
-def _serve(line: Connection, work: bytes, memory_bytes: int) -> None:
-    """Do task after task: the whole life of a worker."""
-    os.environ.update(_ENVIRONMENT)  # before numpy is imported, with the work
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to every process of the group
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):
-        os.dup2(nowhere, stream)
+
+def serve(line_handle: int, lifeline_handle: int, memory_bytes: int) -> None:
+    """Do task after task: the whole life of a worker.
+
+    Args:
+        line_handle: Of the connection on which the work comes, then tasks, and results go back.
+        lifeline_handle: Of one that ends with the main process.
+        memory_bytes: What the worker may use.
+    """
     # Not the address space: allocators reserve much more than they use, and a limit on it fails by chance.
     resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold a person's pixels
-    end_with_parent()
+    threading.Thread(target=_end_with, args=(Connection(lifeline_handle),), daemon=True).start()
+    line = Connection(line_handle)
     _line[:] = [line]
-    do = pickle.loads(work)  # noqa: S301 -- from the main process
+    do = pickle.loads(line.recv_bytes())  # noqa: S301 -- from the main process
     while True:
         try:
             task = line.recv()
         except EOFError:
             return
         line.send_bytes(pickle.dumps(_done(do, task)))
+
+
+def _end_with(lifeline: Connection) -> None:
+    """End this process when the main one has ended."""
+    try:
+        lifeline.recv_bytes()
+    except (EOFError, OSError):
+        os._exit(1)
 
 
 def _done(do: Callable[..., Any], task: tuple[Any, ...]) -> Any:

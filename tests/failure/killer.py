@@ -21,6 +21,7 @@ import os
 import shutil  # noqa: F401 -- it must see os before that is patched
 import signal
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -87,9 +88,7 @@ class Points:
             case "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
             case "kill-worker":
-                worker = multiprocessing.active_children()[0]
-                worker.kill()
-                worker.join()
+                kill_worker()
             case "full":
                 self._full = True
             case "stop":
@@ -102,6 +101,16 @@ class Points:
         """Refuse if the disk is full."""
         if self._full:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def kill_worker() -> None:
+    """Kill a process of the pool, or of the sandbox, which is none of multiprocessing's."""
+    for worker in multiprocessing.active_children():
+        worker.kill()
+        worker.join()
+        return
+    children = Path("/proc/self/task", str(threading.get_native_id()), "children").read_text().split()
+    os.kill(int(children[0]), signal.SIGKILL)
 
 
 class WatchedStream(io.BufferedWriter):
