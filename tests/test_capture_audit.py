@@ -303,6 +303,16 @@ def test_a_text_that_may_leave_is_a_note_but_a_name_never_is():
         }
 
 
+def test_a_station_that_names_maker_and_model_alone_is_a_note():
+    maker = Identifier(text="SCANOVA CO., LTD.", kind=Kind.TEXT, tag="Manufacturer", may_leave=True)
+    model = Identifier(text="SV-4000", kind=Kind.TEXT, tag="ManufacturerModelName", may_leave=True)
+    station = Identifier(text="SCANOVA_SV4000", kind=Kind.TEXT, tag="StationName")
+    clinic = Identifier(text="SCANOVA_SV4000 Xylophon", kind=Kind.TEXT, tag="InstitutionName")
+    index = index_of(maker, model, station, clinic)
+    assert {hit.severity for hit in index.find('"Scanova", "SV-4000"')} == {Severity.NOTE}
+    assert Severity.LEAK in {hit.severity for hit in index.find("Scanova SV-4000 Xylophon")}
+
+
 WORD = st.text("abcdefghijklmnopqrstuvwyzäöüéñ", min_size=5, max_size=9).map(lambda text: "xq" + text)
 BETWEEN = st.sampled_from([" ", ", ", "^", "_", "-", " / ", ".", "\t"])
 CASE = st.sampled_from([str.upper, str.lower, str.title, str.swapcase])

@@ -8,7 +8,7 @@ of sequences, and up to four more where a sequence may begin.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from thyrodata.capture.audit.forms import sequences_of
 from thyrodata.capture.audit.model import Identifier, Kind, Severity
@@ -55,6 +55,9 @@ class Index:
         self._hits: dict[str, Hit] = {}
         self._first_words: set[str] = set()
         self._seen: set[tuple[str, Kind]] = set()
+        self._may_leave: set[str] = set()
+        """Words of values that may leave: a text of them alone, as a station's of maker and model, tells
+        nothing more."""
         self.not_searched = 0
 
     @property
@@ -73,6 +76,8 @@ class Index:
             known = (identifier.text, identifier.kind)
             if known in self._seen and not identifier.may_leave:
                 continue
+            if identifier.may_leave:
+                self._may_leave.update(words_of(identifier.text))
             sequences = sequences_of(identifier, self._own)
             self.not_searched += known not in self._seen and not sequences
             self._seen.add(known)
@@ -111,7 +116,8 @@ class Index:
                 sequence = " ".join(words[start:stop])
                 hit = self._hits.get(sequence)
                 if hit and weight(sequence) >= (least.digits if sequence.isdigit() else least.letters):
-                    yield hit
+                    tells = hit.kind is not Kind.TEXT or not self._may_leave.issuperset(words[start:stop])
+                    yield hit if tells else replace(hit, severity=Severity.NOTE)
 
 
 def _strength(hit: Hit) -> int:
