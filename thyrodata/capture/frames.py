@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from thyrodata.capture.brightness import brightness
 from thyrodata.errors import UsageError
 
 __all__ = [
@@ -114,7 +115,7 @@ def look_at(index: int, pictures: Sequence[NDArray[np.unsignedinteger[Any]]]) ->
         index: The frame's, from 0.
         pictures: Its regions; uint8 or uint16, (height, width) or (height, width, 3).
     """
-    grey = [_grey(picture) for picture in pictures]
+    grey = [brightness(picture).astype(np.int32) for picture in pictures]
     energy = sum(_energy(each) for each in grey)
     inner = sum(max(0, each.shape[0] - 2) * max(0, each.shape[1] - 2) for each in grey)
     blocks = np.concatenate([_blocks(each) for each in grey])
@@ -150,12 +151,6 @@ def choose(choice: FrameChoice, looks: Iterable[FrameLook]) -> Chosen:
                     taken.append(look)
     frames = sorted((look.index, look.sharpness) for look in taken)
     return Chosen(frames=tuple(frames), thinned=thinned)
-
-
-def _grey(picture: NDArray[np.unsignedinteger[Any]]) -> NDArray[np.int32]:
-    """Return the brightest channel, in 8 bits."""
-    grey = picture.max(axis=2) if picture.ndim == 3 else picture  # noqa: PLR2004 -- height, width, channels
-    return (grey >> (8 * (grey.dtype.itemsize - 1))).astype(np.int32)
 
 
 def _energy(grey: NDArray[np.int32]) -> int:

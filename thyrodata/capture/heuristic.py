@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from thyrodata.capture.brightness import brightness
 from thyrodata.capture.regions import LEAST_OF_SCREEN, MOST_OF_SCREEN, RegionDoubt
 from thyrodata.capture.text import TextDetector, blank
 from thyrodata.echo import Doubt, find_echo
@@ -65,7 +66,7 @@ def find_picture(frames: Sequence[NDArray[np.unsignedinteger[Any]]], detector: T
         raise RegionDoubt(f"no picture was found on the screen: {found.value}")
     if _has_coloured_bar(brightest, found):
         raise RegionDoubt("a coloured bar borders on the picture that was found on the screen")
-    if _is_parted(_grey(brightest), found):
+    if _is_parted(brightness(brightest), found):
         raise RegionDoubt("a gap parts the picture that was found on the screen: it may be a dual view")
     box = _without_border_text(found, texts)
     share = _area(box) / (brightest.shape[0] * brightest.shape[1])
@@ -80,16 +81,10 @@ def _echo(
     """Return the brightest of each pixel in 8 bits, and black where nothing varies in place or time."""
     from scipy import ndimage  # noqa: PLC0415 -- takes as long to import as all the rest
 
-    high, low = _grey(brightest), _grey(darkest)
+    high, low = brightness(brightest), brightness(darkest)
     size = (TEXTURE_WINDOW, TEXTURE_WINDOW)
     varies = ndimage.maximum_filter(high, size) - ndimage.minimum_filter(high, size) >= TEXTURE
     return np.where(varies | (high - low >= TEXTURE), high, np.uint8(0))
-
-
-def _grey(picture: NDArray[np.unsignedinteger[Any]]) -> NDArray[np.uint8]:
-    """Return the brightest channel in 8 bits."""
-    grey = picture.max(axis=2) if picture.ndim == 3 else picture  # noqa: PLR2004 -- height, width, channels
-    return (grey >> (8 * (grey.dtype.itemsize - 1))).astype(np.uint8)
 
 
 def _has_coloured_bar(brightest: NDArray[np.unsignedinteger[Any]], box: PixelBox) -> bool:

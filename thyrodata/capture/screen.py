@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from thyrodata.capture.brightness import brightness
 from thyrodata.schema.record import PixelBox
 
 __all__ = ["CELL", "bright_cells", "is_grey", "with_boxes"]
@@ -35,8 +36,7 @@ def bright_cells(frame: NDArray[np.unsignedinteger[Any]]) -> str:
     The last cells of a row and column are padded with black. A line of text is no taller than a cell, so that
     nothing in the bits can be read.
     """
-    grey = frame.max(axis=2) if frame.ndim == 3 else frame  # noqa: PLR2004 -- height, width, channels
-    grey = (grey >> (8 * (grey.dtype.itemsize - 1))).astype(np.uint32)
+    grey = brightness(frame).astype(np.uint32)
     edges = [np.arange(0, side, CELL) for side in grey.shape]
     sums = np.add.reduceat(np.add.reduceat(grey, edges[0], axis=0), edges[1], axis=1)
     return np.packbits(sums > _BRIGHT * CELL**2).tobytes().hex()

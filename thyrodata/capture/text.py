@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from thyrodata.capture.brightness import bright_strokes, brightness, dark_strokes
 from thyrodata.capture.ocr import SURE, read_line, text_map
 from thyrodata.schema.record import PixelBox
 
@@ -37,9 +38,6 @@ ENLARGED = 2
 ENLARGED_SIDE = 1600
 """Longest side of an enlarged view: a screen of so many pixels has letters large enough."""
 
-LETTER = 15
-"""Pixels: a stroke is narrower in one direction, so an opening by as much takes it out and leaves tissue."""
-
 GAIN = 2
 """Factor by which a view of strokes alone is brightened."""
 
@@ -49,8 +47,11 @@ area / perimeter times such a factor (Liao et al., Real-time Scene Text Detectio
 Binarization, AAAI 2020)."""
 
 TALLEST = 40
-"""Pixels across an area of the map from which it stands for no line of letters: it is hidden, and not grown.
-Colour flow is sometimes taken for such text."""
+"""Pixels across an area of the map from which it is no line of letters: it is hidden, and not grown."""
+
+BROADEST = 64
+"""Pixels across an area from which it is no text at all, but colour flow: the areas are shrunk, and no letter
+of a scanner is a hundred pixels tall."""
 
 MARGIN = 2
 """Pixels added around text, for anti-aliased and JPEG-blurred borders."""
@@ -149,14 +150,16 @@ def hide(detector: TextDetector, pictures: Sequence[NDArray[np.unsignedinteger[A
         CaseError: A network fails.
         MissingExtraError: The extra ``ocr`` is not installed.
     """
-    boxes = _merged(box for picture in pictures for box in detector.find(picture))
+    looks = [detector.find(picture) for picture in pictures]
+    boxes = _merged(box for look in looks for box in look)
     if not boxes:
         return Hidden(boxes=(), clean=True)
+    suspects = [picture for picture, look in zip(pictures, looks, strict=True) if look]
     for _ in range(ROUNDS):
         hidden = _cover(boxes, pictures[0].shape)
         found = [
             box
-            for picture in pictures
+            for picture in suspects
             for box in detector.find(_smoothed_over(picture, boxes, hidden), again=True)
             if hidden[box[1] : box[3], box[0] : box[2]].mean() < PATCH
         ]
@@ -200,21 +203,16 @@ def _as_bytes(picture: NDArray[np.unsignedinteger[Any]]) -> NDArray[np.uint8]:
 
 def _views(picture: NDArray[np.uint8]) -> Iterator[tuple[NDArray[np.uint8], float]]:
     """Yield what the detector looks at, with the scale at which it does."""
-    from scipy import ndimage  # noqa: PLC0415 -- takes as long to import as all the rest
-
     yield picture, 1.0
     enlarged = min(ENLARGED, ENLARGED_SIDE / max(picture.shape))
     if enlarged > 1:
         yield picture, enlarged
-    grey = picture
-    if picture.ndim == 3:  # noqa: PLR2004 -- height, width, channels
-        grey = picture.max(axis=2)
-        saturation = grey - picture.min(axis=2)
-        if saturation.any():
-            yield saturation, 1.0
-    size = (LETTER, LETTER)
-    for strokes in (grey - ndimage.grey_opening(grey, size), ndimage.grey_closing(grey, size) - grey):
-        yield np.minimum(strokes.astype(np.uint16) * GAIN, 255).astype(np.uint8), 1.0
+    grey = brightness(picture)
+    strokes = [bright_strokes(grey), dark_strokes(grey)]
+    if picture.ndim == 3 and (saturation := grey - picture.min(axis=2)).any():  # noqa: PLR2004 -- with channels
+        strokes.append(bright_strokes(saturation))  # colour flow is broad, and coloured letters are not
+    for each in strokes:
+        yield np.minimum(each.astype(np.uint16) * GAIN, 255).astype(np.uint8), 1.0
 
 
 def _boxes_of(text: NDArray[np.bool_], scale: float, shape: tuple[int, ...]) -> Iterator[PixelBox]:
@@ -226,6 +224,8 @@ def _boxes_of(text: NDArray[np.bool_], scale: float, shape: tuple[int, ...]) -> 
         return
     for rows, columns in ndimage.find_objects(areas):
         height, width = rows.stop - rows.start, columns.stop - columns.start
+        if min(height, width) > BROADEST * scale:
+            continue
         grow, further = MARGIN * scale, 0.0
         if min(height, width) <= TALLEST * scale:
             grow += height * width * UNCLIP / (2 * (height + width))
