@@ -20,6 +20,8 @@ from thyrodata.schema.geometry import Box, Mask, Polygon
 from thyrodata.schema.record import ImageRecord
 from thyrodata.schema.vocab import Bethesda, Coverage, Malignancy
 
+pytestmark = pytest.mark.slow  # each runs a whole capture, in processes of its own
+
 HEIGHT, WIDTH = SCREEN
 
 

@@ -24,6 +24,8 @@ from thyrodata.partition import audit_dataset
 from thyrodata.schema.record import ImageRecord
 from thyrodata.schema.vocab import GroupKind
 
+pytestmark = pytest.mark.slow  # each runs a whole capture, in processes of its own
+
 
 @pytest.fixture(scope="module")
 def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
