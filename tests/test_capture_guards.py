@@ -86,7 +86,7 @@ def no_crop(patched: pytest.MonkeyPatch) -> None:
 
 
 def no_text_guard(patched: pytest.MonkeyPatch) -> None:
-    patched.setattr(process, "hide", lambda detector, pictures: Hidden(boxes=(), clean=True))
+    patched.setattr(process, "hide", lambda *_: Hidden(boxes=(), clean=True))
 
 
 def no_overlay_watch(patched: pytest.MonkeyPatch) -> None:
@@ -101,6 +101,9 @@ def no_overlay_watch(patched: pytest.MonkeyPatch) -> None:
 
         def pictures(self) -> list[Any]:
             return self._first
+
+        def strokes(self) -> list[Any]:
+            return []
 
     patched.setattr(process, "OverlayWatch", First)
 

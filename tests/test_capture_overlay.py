@@ -52,7 +52,7 @@ def watched(frames, *overlays):
             if start <= index < stop:
                 shown[drawn] = 230
         watch.add(shown)
-    return watch.pictures()
+    return (*watch.pictures(), *watch.strokes())
 
 
 def shows(pictures, drawn):
@@ -61,7 +61,7 @@ def shows(pictures, drawn):
 
 
 def test_of_no_frame_nothing_is_looked_at():
-    assert OverlayWatch().pictures() == ()
+    assert OverlayWatch().pictures() == OverlayWatch().strokes() == ()
 
 
 @pytest.mark.parametrize("number", [1, 2, STANDING - 1])
@@ -107,7 +107,7 @@ def test_text_that_stands_for_a_few_frames_is_found(clip):
     drawn = ink("MARY SMITH 1958", 4)
     mask = np.zeros((HEIGHT, WIDTH), bool)
     for picture in watched(clip(200), (drawn, 90, 90 + STANDING)):
-        mask |= covered(TextDetector().find(picture), picture.shape)
+        mask |= covered(TextDetector().find_in_strokes(picture), picture.shape)
     assert mask[drawn].all()
 
 

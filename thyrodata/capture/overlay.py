@@ -39,9 +39,9 @@ Frame: TypeAlias = NDArray[np.unsignedinteger[Any]]
 class OverlayWatch:
     """Is shown the frames of a clip one by one, and says which pictures have to be looked at.
 
-    Text that stands still through any `STANDING` consecutive frames, or is in the first or the last frame, is
-    in at least one of the pictures. What is kept is a handful of frames, and a picture for each span in which
-    little moves.
+    Text that is in the first or the last frame is in one of the pictures, and text that stands still through
+    any `STANDING` consecutive frames is in them or in the strokes. What is kept is a handful of frames, and
+    the strokes of each span in which little moves.
     """
 
     def __init__(self) -> None:
@@ -82,22 +82,26 @@ class OverlayWatch:
             self._standing, self._span = None, 0
 
     def pictures(self) -> tuple[Frame, ...]:
-        """Return what has to be looked at of the frames so far, without repetitions; nothing for no frame.
-
-        That is the first and the last frame, and the strokes of each span, (height, width), if they show what
-        neither of the two does. Of a clip too short for text to stand, it is all of its frames.
-        """
+        """Return the first and the last frame, if they differ; of a clip too short for text to stand, all."""
         if self._first is None:
             return ()
-        spans = self._spans + ([] if self._standing is None else [self._standing])
-        frames = [self._first, *(self._frames[-1:] if spans else self._frames)]
-        shown = np.maximum.reduce([bright_strokes(brightness(frame)) for frame in frames])
-        limit = np.minimum(shown, np.uint8(255 - FAINT)) + np.uint8(FAINT)
         different: list[Frame] = []
-        for picture in [*frames, *(span for span in spans if (span > limit).any())]:
-            if not any(np.array_equal(picture, other) for other in different):
-                different.append(picture)
+        for frame in [self._first, *(self._frames[-1:] if self._all_spans() else self._frames)]:
+            if not any(np.array_equal(frame, other) for other in different):
+                different.append(frame)
         return tuple(different)
+
+    def strokes(self) -> tuple[NDArray[np.uint8], ...]:
+        """Return what stood still, (height, width) for each span that shows what no picture does."""
+        spans = self._all_spans()
+        if not spans:
+            return ()
+        shown = np.maximum.reduce([bright_strokes(brightness(frame)) for frame in self.pictures()])
+        limit = np.minimum(shown, np.uint8(255 - FAINT)) + np.uint8(FAINT)
+        return tuple(span for span in spans if (span > limit).any())
+
+    def _all_spans(self) -> list[NDArray[np.uint8]]:
+        return self._spans + ([] if self._standing is None else [self._standing])
 
 
 def _drift(standing: NDArray[np.uint8], strokes: NDArray[np.uint8]) -> float:

@@ -7,7 +7,7 @@ of the same picture, at a threshold far below the one that suits reading: a doub
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,15 +97,21 @@ class TextDetector:
             CaseError: A network fails.
             MissingExtraError: The extra ``ocr`` is not installed.
         """
-        shown = _as_bytes(picture)
-        probability = SURE if again else SUSPECT
-        boxes = [
-            box
-            for view, scale in _views(shown)
-            if scale == 1 or not again
-            for box in _boxes_of(text_map(view, scale) > probability, scale, shown.shape[:2])
-        ]
-        return _merged(boxes)
+        views = _views(_as_bytes(picture))
+        return _found((view for view in views if view[1] == 1 or not again), picture, again=again)
+
+    def find_in_strokes(self, strokes: NDArray[np.uint8], *, again: bool = False) -> tuple[PixelBox, ...]:
+        """Return the boxes of what may be text, as `find` does, in strokes without tissue below them.
+
+        Args:
+            strokes: (height, width), as :func:`thyrodata.capture.brightness.bright_strokes` returns them.
+            again: As for `find`.
+
+        Raises:
+            CaseError: A network fails.
+            MissingExtraError: The extra ``ocr`` is not installed.
+        """
+        return _found([(_brightened(strokes), 1.0)], strokes, again=again)
 
     def read(self, picture: NDArray[np.unsignedinteger[Any]]) -> tuple[ReadText, ...]:
         """Return what `find` finds, with the text that is read there; empty texts are left out.
@@ -138,29 +144,38 @@ def blank(
     return blanked
 
 
-def hide(detector: TextDetector, pictures: Sequence[NDArray[np.unsignedinteger[Any]]]) -> Hidden:
+def hide(
+    detector: TextDetector,
+    pictures: Sequence[NDArray[np.unsignedinteger[Any]]],
+    strokes: Sequence[NDArray[np.uint8]] = (),
+) -> Hidden:
     """Find what to blank in all of some pictures, so that another look at what is left finds nothing.
 
     Args:
         detector: Finds the text.
         pictures: A still alone, or those of a clip that must be looked at: of one size, and a box found in
             one is blanked in all of them.
+        strokes: What stands still on the clip, see :class:`thyrodata.capture.overlay.OverlayWatch`.
 
     Raises:
         CaseError: A network fails.
         MissingExtraError: The extra ``ocr`` is not installed.
     """
-    looks = [detector.find(picture) for picture in pictures]
+    asked: list[tuple[Callable[..., tuple[PixelBox, ...]], NDArray[np.unsignedinteger[Any]]]] = [
+        *((detector.find, picture) for picture in pictures),
+        *((detector.find_in_strokes, picture) for picture in strokes),
+    ]
+    looks = [find(picture) for find, picture in asked]
     boxes = _merged(box for look in looks for box in look)
     if not boxes:
         return Hidden(boxes=(), clean=True)
-    suspects = [picture for picture, look in zip(pictures, looks, strict=True) if look]
+    suspects = [each for each, look in zip(asked, looks, strict=True) if look]
     for _ in range(ROUNDS):
         hidden = _cover(boxes, pictures[0].shape)
         found = [
             box
-            for picture in suspects
-            for box in detector.find(_smoothed_over(picture, boxes, hidden), again=True)
+            for find, picture in suspects
+            for box in find(_smoothed_over(picture, boxes, hidden), again=True)
             if hidden[box[1] : box[3], box[0] : box[2]].mean() < PATCH
         ]
         if not found:
@@ -211,8 +226,23 @@ def _views(picture: NDArray[np.uint8]) -> Iterator[tuple[NDArray[np.uint8], floa
     strokes = [bright_strokes(grey), dark_strokes(grey)]
     if picture.ndim == 3 and (saturation := grey - picture.min(axis=2)).any():  # noqa: PLR2004 -- with channels
         strokes.append(bright_strokes(saturation))  # colour flow is broad, and coloured letters are not
-    for each in strokes:
-        yield np.minimum(each.astype(np.uint16) * GAIN, 255).astype(np.uint8), 1.0
+    yield from ((_brightened(each), 1.0) for each in strokes)
+
+
+def _brightened(strokes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.minimum(strokes.astype(np.uint16) * GAIN, 255).astype(np.uint8)
+
+
+def _found(
+    views: Iterable[tuple[NDArray[np.uint8], float]], picture: NDArray[Any], *, again: bool
+) -> tuple[PixelBox, ...]:
+    """Return the boxes of text in views of a picture."""
+    probability = SURE if again else SUSPECT
+    return _merged(
+        box
+        for view, scale in views
+        for box in _boxes_of(text_map(view, scale) > probability, scale, picture.shape[:2])
+    )
 
 
 def _boxes_of(text: NDArray[np.bool_], scale: float, shape: tuple[int, ...]) -> Iterator[PixelBox]:

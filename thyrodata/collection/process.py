@@ -230,7 +230,7 @@ class _Making:
             watch = OverlayWatch()
             for picture in pictures:
                 watch.add(picture)
-            hidden = hide(_detector(), watch.pictures())
+            hidden = hide(_detector(), watch.pictures(), watch.strokes())
         left, top = region.box[:2]
         boxes = tuple((x0 + left, y0 + top, x1 + left, y1 + top) for x0, y0, x1, y1 in hidden.boxes)
         if not hidden.clean:
