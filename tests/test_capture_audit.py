@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.canaries import SCREEN, UNSEARCHABLE, screen, write_canaries, write_text
-from tests.captured import PSEUDONYM, Exported, cut, write_captured
 from tests.dicoms import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, JPEGLS, RLE, write_dicom
+from tests.handmade import PSEUDONYM, Exported, cut, write_captured
 from thyrodata.capture.audit import audit_capture, decoding, forms
 from thyrodata.capture.audit.identifiers import MAX_HEADER_BYTES, name_identifiers, read_identifiers
 from thyrodata.capture.audit.legible import Legible, edits

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.captured import Exported, write_captured
+from tests.handmade import Exported, write_captured
 from tests.midib import Midib, write_midib
 from thyrodata.capture.audit.answers import Action, FileKey
 from thyrodata.capture.audit.score import Score, score_capture

@@ -17,9 +17,9 @@ from thyrodata.capture.attributes import exam_date_of, remark
 from thyrodata.capture.clinicalmap import ClinicalMap, read_clinical_map
 from thyrodata.capture.clinicalrows import ClinicalRow, PatientKey, agreed, rows_by_patient
 from thyrodata.capture.pseudonyms import is_placeholder, normalise_id
-from thyrodata.errors import CaseError, RawLayoutError, UsageError
+from thyrodata.errors import RawLayoutError, UsageError
 from thyrodata.io.dicomheader import DicomHeader
-from thyrodata.io.raw import Raw, RawFile
+from thyrodata.io.raw import named_file
 from thyrodata.io.tables import read_table
 from thyrodata.schema.record import Label, Nodule, Patient, Remark, SourceField
 from thyrodata.schema.vocab import Scope
@@ -204,12 +204,13 @@ def read_clinical(table: Path, mapping: Path) -> ClinicalTable:
     """Read a clinical table (CSV with a header, UTF-8) by its mapping file.
 
     Raises:
+        UsageError: A file is not there.
         CaseError: A file cannot be read, a row is short, repeats or contradicts another one, or names no
             patient, or a cell is not understood; ``where`` is the line.
         RawLayoutError: The table or the mapping file is broken, or the two do not fit.
     """
-    columns = read_clinical_map(_file(mapping))
-    source = read_table(_file(table), (), ends=False)
+    columns = read_clinical_map(named_file(mapping))
+    source = read_table(named_file(table), (), ends=False)
     for column in columns.columns():
         if column.name not in source.columns:  # what is there is not listed: it may be a row of a patient
             raise RawLayoutError(
@@ -220,15 +221,3 @@ def read_clinical(table: Path, mapping: Path) -> ClinicalTable:
     made = ClinicalTable(columns=columns, rows=rows_by_patient(source, columns))
     made.check()
     return made
-
-
-def _file(path: Path) -> RawFile:
-    try:
-        status = path.stat()
-    except (OSError, ValueError) as error:  # a name may hold a null character
-        raise CaseError(
-            f"the file cannot be read: {getattr(error, 'strerror', None) or error}",
-            where=str(path),
-            hint="check its name",
-        ) from None
-    return RawFile(Raw(path.parent), path.name, status.st_size, status.st_mtime_ns)

@@ -14,7 +14,7 @@ from thyrodata.capture.source import SourceFile
 from thyrodata.collection.model import Drawn, Outlines
 from thyrodata.errors import CaseError, RawLayoutError, SchemaError
 from thyrodata.io.coco import CocoAnnotation, CocoImage, read_coco
-from thyrodata.io.raw import Raw, RawFile
+from thyrodata.io.raw import named_file
 from thyrodata.schema.category import Category, parse_categories
 from thyrodata.schema.record import Finding, Read, Reading
 from thyrodata.schema.vocab import Structure
@@ -33,10 +33,9 @@ def read_drawn(path: Path, files: Sequence[SourceFile], categories: Sequence[str
     Raises:
         CaseError: An annotation draws nothing, or what is none.
         RawLayoutError: The file is no COCO file, or names a file that is not there, or a frame twice.
-        UsageError: A category is not understood.
+        UsageError: The file is not there, or a category is not understood.
     """
-    size = path.stat().st_size if path.is_file() else 0
-    source = read_coco(RawFile(Raw(path.parent), path.name, size, 0)) if size else None
+    source = read_coco(named_file(path))
     if source is None:
         raise RawLayoutError(
             "it is no COCO file", where=str(path), hint="give a JSON file with images and annotations"

@@ -14,7 +14,7 @@ from thyrodata.engine import Progress
 from thyrodata.errors import DatasetError, UsageError
 from thyrodata.io.collector import collector_paused
 from thyrodata.io.parquet import stream_as
-from thyrodata.io.raw import Raw, RawFile
+from thyrodata.io.raw import named_file
 from thyrodata.reports.flow import draw_flow
 from thyrodata.revision import Revision, opened, revise
 from thyrodata.schema.manifest import Setting
@@ -95,10 +95,10 @@ def select(
         OutputError: ``out`` is in the way or cannot be written.
     """
     source = opened(dataset)
-    asked = tuple(read_clinical(_file(table)) for table in tables)
+    asked = tuple(read_clinical(named_file(table)) for table in tables)
     check_tables(asked)
     levels = {column: table.level for table in asked for column in table.columns}
-    steps = read_criteria(_file(criteria), levels)
+    steps = read_criteria(named_file(criteria), levels)
     check_consistent(steps)
     beside = Beside(tables=asked, splits=_splits(source, steps))
     with collector_paused():
@@ -121,20 +121,6 @@ def select(
         progress=progress,
     )
     return Selected(ledger=chosen.ledger, out=Path(out), revision=revision)
-
-
-def _file(path: str | Path) -> RawFile:
-    """Return a file that the user names, to be shown as it was named."""
-    place = Path(path)
-    try:
-        status = place.stat()
-    except (OSError, ValueError) as error:  # a name may hold a null character
-        raise UsageError(
-            f"the file cannot be read: {getattr(error, 'strerror', None) or error}",
-            where=str(place),
-            hint="check its name",
-        ) from None
-    return RawFile(Raw(Path(place.anchor or ".")), str(place), status.st_size, status.st_mtime_ns)
 
 
 def _splits(dataset: Dataset, steps: Sequence[Step]) -> Mapping[str, Mapping[str, str]]:

@@ -12,12 +12,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from thyrodata.errors import CaseError, RawLayoutError
+from thyrodata.errors import CaseError, RawLayoutError, UsageError
 from thyrodata.io.files import read_bytes
 from thyrodata.io.images import ImageHeader, probe_image
 from thyrodata.schema.record import ImageRef
 
-__all__ = ["Raw", "RawFile", "RawImage", "at_most_one", "natural_key", "show_path"]
+__all__ = ["Raw", "RawFile", "RawImage", "at_most_one", "named_file", "natural_key", "show_path"]
 
 T = TypeVar("T")
 
@@ -251,6 +251,24 @@ class RawFile:
         data = self.read()
         header = probe_image(data, str(self))
         return RawImage(file=self, data=data, sha256=self.raw.reads[self.path], header=header)
+
+
+def named_file(path: str | Path) -> RawFile:
+    """Return a file that the user names, to be shown as it was named.
+
+    Raises:
+        UsageError: It is not there, or cannot be looked at.
+    """
+    place = Path(path)
+    try:
+        status = place.stat()
+    except (OSError, ValueError) as error:  # a name may hold a null character
+        raise UsageError(
+            f"the file cannot be read: {getattr(error, 'strerror', None) or error}",
+            where=str(place),
+            hint="check its name",
+        ) from None
+    return RawFile(Raw(Path(place.anchor or ".")), str(place), status.st_size, status.st_mtime_ns)
 
 
 def at_most_one(files: Sequence[RawFile], what: str) -> RawFile | None:
