@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from thyrodata.capture.frames import AllFrames, Chosen, choose, look_at
+from thyrodata.capture.frames import AllFrames, Chosen, Every, choose, look_at
 from thyrodata.capture.heuristic import find_picture
 from thyrodata.capture.overlay import OverlayWatch
 from thyrodata.capture.regions import KeptRegion, RegionDoubt, kept_regions
@@ -205,9 +205,10 @@ class _Making:
         choice = self._process.treatment.frames
         if isinstance(choice, AllFrames) or len(self._frames) == 1:
             return Chosen(frames=tuple((index, None) for index in range(len(self._frames))), thinned=0)
+        indexes = range(0, len(self._frames), choice.step if isinstance(choice, Every) else 1)
         looks = (
             look_at(index, [_cut(frame, region.box) for region in regions])
-            for index, frame in enumerate(self._seen(range(len(self._frames))))
+            for index, frame in zip(indexes, self._seen(indexes), strict=True)
         )
         chosen = choose(choice, looks)
         taken = dict(chosen.frames)
