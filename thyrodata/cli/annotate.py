@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from thyrodata.cli.options import Data, DryRun, Json, Link, Out, Overwrite, Quiet, Resume, Workers
+from thyrodata.cli.options import Data, DryRun, Json, Link, Out, Overwrite, Quiet, Resume, Workers, group
 
 if TYPE_CHECKING:
     from thyrodata.curation.annotate import ImportedReadings
@@ -16,13 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "export", "take_in"]
 
-app = typer.Typer(
-    help="Give blinded work lists to readers, and add what they send back.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+app = group("Give blinded work lists to readers, and add what they send back.")
 
 
 @app.command("export")

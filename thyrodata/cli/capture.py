@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from thyrodata.cli.options import Data, DryRun, Json, Out, Overwrite, Quiet, Resume
+from thyrodata.cli.options import Data, DryRun, Json, Out, Overwrite, Quiet, Resume, group
 
 if TYPE_CHECKING:
     from thyrodata.capture.audit import Audit
@@ -16,13 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "audit", "report", "run"]
 
-app = typer.Typer(
-    help="Make a de-identified dataset of ultrasound DICOM files, and look for leaks in it.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+app = group("Make a de-identified dataset of ultrasound DICOM files, and look for leaks in it.")
 
 Raw = Annotated[Path, typer.Argument(metavar="RAW", help="The folder of the scanner's export.")]
 

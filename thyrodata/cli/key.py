@@ -8,20 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from thyrodata.cli.options import Json, Quiet
+from thyrodata.cli.options import Json, Quiet, group
 
 if TYPE_CHECKING:
     from thyrodata.capture.key import DestroyedKey
 
 __all__ = ["app", "destroy", "fingerprint", "new"]
 
-app = typer.Typer(
-    help="Make, name or destroy the key that pseudonyms are made with.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+app = group("Make, name or destroy the key that pseudonyms are made with.")
 
 KeyFile = Annotated[Path, typer.Argument(metavar="FILE", help="The file of the key.")]
 

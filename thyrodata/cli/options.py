@@ -1,4 +1,4 @@
-"""Options and arguments that several commands share."""
+"""What several commands share: options, arguments, and how groups of commands are made."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ __all__ = [
     "Quiet",
     "Resume",
     "Workers",
+    "group",
 ]
 
 Data = Annotated[Path, typer.Argument(metavar="DATA", help="A dataset: a folder that convert made.")]
@@ -40,3 +41,14 @@ MaxSkipped = Annotated[
     float,
     typer.Option(min=0, max=1, help="Share of items that may be skipped; beyond it nothing is published."),
 ]
+
+
+def group(sentence: str) -> typer.Typer:
+    """Return a group of commands, such as ``split``, whose help begins with a sentence."""
+    return typer.Typer(
+        help=sentence,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )

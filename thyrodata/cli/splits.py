@@ -7,17 +7,11 @@ from typing import Annotated
 
 import typer
 
-from thyrodata.cli.options import Data, DryRun, Json, Quiet, Workers
+from thyrodata.cli.options import Data, DryRun, Json, Quiet, Workers, group
 
 __all__ = ["app", "audit", "make"]
 
-app = typer.Typer(
-    help="Make and audit splits that keep what belongs together in one part.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+app = group("Make and audit splits that keep what belongs together in one part.")
 
 
 @app.command("make")
