@@ -142,6 +142,9 @@ def _is_covered(view: View, columns: BoxColumns) -> NDArray[np.bool_]:
     ]
     covered = np.zeros(len(columns.image_id), np.bool_)
     covered[columns.image_of_reading[np.array(covering, np.bool_)]] = True
+    if view.reader == CONSENSUS:  # whose own reading, where it has one, is the one that counts
+        own = np.array([reader == CONSENSUS for reader in columns.reading_reader], np.bool_)
+        covered[columns.image_of_reading[own & ~np.array(covering, np.bool_)]] = False
     return covered
 
 

@@ -16,9 +16,9 @@ from typing import Any
 
 from pycocotools import mask as coco_mask
 
-from thyrodata.exports.pixels import fill_polygon
 from thyrodata.exports.view import ViewedFinding, ViewedImage
 from thyrodata.io.masks import encode_mask
+from thyrodata.io.rasters import fill_polygon
 from thyrodata.schema.coco import CocoAnnotation, CocoImage, CocoRle
 from thyrodata.schema.geometry import Box, Mask, Polygon, Ring
 from thyrodata.schema.plain import to_plain, union_tag
@@ -38,7 +38,7 @@ def image_entry(image: ViewedImage) -> CocoImage:
         "image_id": record.image_id,
         "group_id": record.group_id,
         "group_kind": record.group_kind.value,
-        "coverage": record.coverage.value if record.coverage else None,
+        "coverage": image.coverage.value if image.coverage else None,
         "case_labels": [_label(label) for label in record.case_labels],
         "image_labels": [_label(label) for label in record.image_labels],
     }

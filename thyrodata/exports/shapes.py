@@ -7,7 +7,7 @@ from enum import Enum
 from pycocotools import mask as coco_mask
 
 from thyrodata.exports.outlines import clip_ring, join_parts, outlines
-from thyrodata.exports.pixels import covered
+from thyrodata.io.rasters import covered
 from thyrodata.schema.geometry import Box, Geometry, Mask, Polygon, PolygonPart
 from thyrodata.schema.record import Finding
 

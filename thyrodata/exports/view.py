@@ -43,6 +43,8 @@ class ViewedImage(NamedTuple):
     record: ExportedRecord
     part: str
     findings: tuple[ViewedFinding, ...]
+    coverage: Coverage | None
+    """What the reader who is shown covered: what the absence of a finding means."""
     window: PixelWindow | None = None
     """What to reduce the image's stored values to 8 bits by; ``None`` where the file stays as it is."""
 
@@ -139,7 +141,9 @@ class View:
             self.ledger.change("images", "windowed")
         self.ledger.written["images"] += 1
         self.ledger.written["findings"] += len(findings)
-        return ViewedImage(number=number, record=record, part=part, findings=findings, window=window)
+        return ViewedImage(
+            number=number, record=record, part=part, findings=findings, coverage=coverage, window=window
+        )
 
     def count_fields(self, written: Sequence[int]) -> None:
         """Account for what of the records that were written the format has no place for.
@@ -185,8 +189,11 @@ class View:
 
 
 def _coverage(record: ExportedRecord, reader: str) -> Coverage | None:
-    """Return what a reader covered of an image; nothing, if that reader never looked at it."""
-    if reader == CONSENSUS:
+    """Return what a reader covered of an image; nothing, if that reader never looked at it.
+
+    A consensus has a reading of its own. Without one, it covers what its readers do.
+    """
+    if reader == CONSENSUS and all(reading.reader != CONSENSUS for reading in record.readings):
         return record.coverage
     return best_coverage(reading for reading in record.readings if (reading.reader or "") == reader)
 

@@ -1,4 +1,4 @@
-"""The pixels that a finding covers: those whose centres lie inside of what was drawn."""
+"""The pixels that a geometry covers: those whose centres lie inside of what was drawn."""
 
 from __future__ import annotations
 
