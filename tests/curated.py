@@ -37,7 +37,7 @@ class Unaltered:
     def sample(self, record: ImageRecord, picture: Kept | Absent, parent: int) -> Sample:
         return Sample(record=record, pixels=picture)
 
-    def reports(self) -> Mapping[str, bytes]:
+    def files(self) -> Mapping[str, bytes]:
         return {}
 
 

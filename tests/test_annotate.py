@@ -292,6 +292,7 @@ def test_lists_replace_nothing_but_lists(tmp_path):
         ({"readers": [""]}, UsageError, "cannot be called ''"),
         ({"readers": ["derived"]}, UsageError, "cannot be called 'derived'"),
         ({"tool": "paint"}, UsageError, "no tool 'paint'"),
+        ({"tool": "coco"}, UsageError, "work lists are not written as COCO"),
         ({"structures": ["liver"]}, UsageError, "no structure 'liver'"),
         ({"structures": []}, UsageError, "structures to outline are none"),
         ({"structures": ["nodule", "nodule"]}, UsageError, "named twice"),
@@ -522,6 +523,24 @@ def test_a_polyline_is_a_line(parent, lists):
     assert (each.findings[1].structure, each.findings[1].geometries) == (Structure.MARKER, (line,))
 
 
+def test_a_list_may_come_back_as_coco_or_as_masks(parent, lists, tmp_path):
+    size = {"width": 16, "height": 12}
+    name = files_of(lists, "A")["toy/0_a"]
+    coco = {
+        "images": [{"id": 1, "file_name": f"images/{name}", **size, "coverage": "complete"}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [2, 3, 5, 3]}],
+        "categories": [{"id": 1, "name": "nodule"}],
+    }
+    file = sent(lists, json.dumps(coco).encode())
+    (each,) = take(parent, lists, file, "coco").revision.dataset.records(only=["toy/0_a"])
+    assert (each.readings[1].coverage, each.findings[1].geometries) == (Coverage.COMPLETE, (BOX,))
+    (tmp_path / "masks").mkdir()
+    pixels = np.arange(12 * 16).reshape(12, 16) % 7 == 0
+    (tmp_path / "masks" / name).write_bytes(encode_png(np.where(pixels, 255, 0).astype(np.uint8)))
+    (each,) = take(parent, lists, tmp_path / "masks", "out").revision.dataset.records(only=["toy/0_a"])
+    assert (each.readings[1].coverage, each.findings[1].geometries) == (None, (MASK,))
+
+
 def test_what_a_record_cannot_hold_is_listed(parent, lists):
     data = cvat_xml(drawn(lists, t0_a=([("nodule", BOX)], [])))
     data = data.replace(b'source="manual" occluded="0"', b'source="semi-auto" occluded="1"')
@@ -694,8 +713,15 @@ def test_what_cannot_be_meant_is_refused_with_its_place(tool, shapes, tags, said
         (lambda data, name: data.replace(name, b"../../etc/passwd"), "'passwd' is no file of the work lists"),
         (lambda data, name: data.replace(b'width="16"', b'width="17"'), "16 x 12 px, and 17 x 12 px"),
         (lambda data, name: data[:-30], "not well formed"),
-        (lambda data, name: b"PK\x03\x04" + data, "no annotations file of CVAT and no JSON"),
-        (lambda data, name: b"", "no annotations file of CVAT and no JSON"),
+        (lambda data, name: b"PK\x03\x04" + data, "no annotations file of CVAT, no JSON of Label Studio"),
+        (lambda data, name: b"", "no annotations file of CVAT, no JSON of Label Studio"),
+        (lambda data, name: b'{"images": []}', "no annotations file of CVAT, no JSON of Label Studio"),
+        (
+            lambda data, name: re.sub(
+                rb"<box [^>]*>\s*</box>", b'<points label="nodule" points="1,2"/>', data
+            ),
+            "a shape is a <points>, which is no outline",
+        ),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused(change, said, parent, lists):
@@ -713,7 +739,7 @@ def test_a_file_that_does_not_fit_is_refused(change, said, parent, lists):
 def test_no_file_or_one_that_is_not_there(parent, lists, tmp_path):
     with pytest.raises(CaseError, match="cannot be read"):
         take(parent, lists, tmp_path / "none.xml")
-    with pytest.raises(CaseError, match="cannot be read"):
+    with pytest.raises(CaseError, match="the file is no mask"):
         take(parent, lists, lists)
     with pytest.raises(UsageError, match="no file is given"):
         import_readings(parent, [], key=lists / "key.csv", reader="A", out=tmp_path / "out")

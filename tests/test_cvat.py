@@ -6,11 +6,15 @@ import json
 
 import numpy as np
 import pytest
-from drawing_tools import pixels_of
+from drawing_tools import Drawn, cvat_xml, pixels_of
+from hypothesis import given
+from lxml import etree
+from strategies import masks
 
 from thyrodata.errors import CaseError
-from thyrodata.io.cvat import cvat_labels, cvat_task, read_cvat
-from thyrodata.io.drawn import BlankImage, Note
+from thyrodata.io.cvat import read_cvat
+from thyrodata.io.cvattasks import cvat_labels, cvat_task
+from thyrodata.io.drawn import GivenImage, GivenShape, Note
 from thyrodata.schema.geometry import Box, Line, Polygon
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -98,6 +102,13 @@ def test_a_name_may_have_folders():
     assert read_cvat(data, "x")[0].name == "0007.png"
 
 
+@pytest.mark.parametrize("tag", ["points", "ellipse", "cuboid", "skeleton"])
+def test_a_shape_of_which_no_outline_can_be_made_is_named_with_its_line(tag):
+    image = read(f'<{tag} label="nodule" points="1,2"><points label="1" points="1,2"/></{tag}>')
+    assert image.no_outlines == (Note(what=f"<{tag}>", where=f"sent/annotations.xml:{LINE}"),)
+    assert (image.drawings, image.submitted) == ((), True)
+
+
 BOX = '<box label="nodule" {}/>'
 CORNERS = 'xtl="1" ytl="2" xbr="3" ybr="4"'
 MASK = '<mask label="nodule" rle="{}" left="{}" top="{}" width="{}" height="{}"/>'
@@ -106,10 +117,7 @@ MASK = '<mask label="nodule" rle="{}" left="{}" top="{}" width="{}" height="{}"/
 @pytest.mark.parametrize(
     ("inside", "said"),
     [
-        ('<points label="nodule" points="1,2"/>', "a shape is a <points>"),
-        ('<ellipse label="nodule" cx="4" cy="4" rx="1" ry="1"/>', "a shape is a <ellipse>"),
-        ('<cuboid label="nodule"/>', "a shape is a <cuboid>"),
-        ('<skeleton label="nodule"/>', "a shape is a <skeleton>"),
+        ('<circle label="nodule" cx="4" cy="4" r="1"/>', "no shape <circle>"),
         (BOX.format(CORNERS + ' rotation="30.00"'), "is rotated"),
         (BOX.format('xtl="1" ytl="2" xbr="nan" ybr="4"'), "xbr 'nan'"),
         (BOX.format('xtl="1" ytl="2" xbr="inf" ybr="4"'), "xbr 'inf'"),
@@ -175,7 +183,7 @@ def test_a_file_that_is_no_such_file_is_refused(data, said, line):
 
 
 def test_a_task_shows_no_outline_and_reads_back_as_not_worked_on():
-    images = [BlankImage(file="batch-01/images/0003.png", width=5, height=4)] * 2
+    images = [GivenImage(file="batch-01/images/0003.png", width=5, height=4)] * 2
     data = cvat_task(images, ["nodule", "all outlined"])
     first, second = read_cvat(data, "x")
     assert (first.name, first.size, first.submitted) == ("0003.png", (5, 4), False)
@@ -189,3 +197,16 @@ def test_labels_are_those_of_the_task_constructor():
         {"name": "nodule", "type": "any", "attributes": []},
         {"name": "all outlined", "type": "tag", "attributes": []},
     ]
+
+
+@given(masks().filter(lambda mask: any(mask.runs()[1::2])))
+def test_a_mask_is_written_as_cvat_writes_it(mask):
+    """The runs of any mask, and the box that they are in, are those that CVAT's documentation makes of it."""
+    size = {"width": mask.width, "height": mask.height}
+    ours = cvat_task(
+        [GivenImage(file="1.png", shapes=(GivenShape(label="x", geometry=mask),), **size)], ["x"]
+    )
+    theirs = cvat_xml([Drawn(name="1.png", shapes=[("x", mask)], **size)])
+    one, other = (etree.fromstring(data).find("image/mask") for data in (ours, theirs))
+    for name in ("rle", "left", "top", "width", "height"):
+        assert one.get(name) == other.get(name)

@@ -11,8 +11,9 @@ from lxml import etree
 
 from thyrodata.errors import CaseError
 from thyrodata.io.brush import brush_mask
-from thyrodata.io.drawn import BlankImage, Note
-from thyrodata.io.labelstudio import label_studio_config, label_studio_tasks, read_label_studio
+from thyrodata.io.drawn import GivenImage, Note
+from thyrodata.io.labelstudio import read_label_studio
+from thyrodata.io.labelstudiotasks import label_studio_config, label_studio_tasks
 from thyrodata.schema.geometry import Box, Polygon
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -138,6 +139,13 @@ def test_a_user_may_be_an_object():
     assert read(tasks(completed_by=None)).account == ""
 
 
+@pytest.mark.parametrize("kind", ["ellipselabels", "keypointlabels", "labels"])
+def test_a_region_of_which_no_outline_can_be_made_is_named_with_its_place(kind):
+    image = read(tasks(region(kind, {"x": 1, "y": 1, "width": 1})))
+    assert image.no_outlines == (Note(what=f"region of the type {kind!r}", where=PLACE),)
+    assert (image.drawings, image.submitted) == ((), True)
+
+
 def without(value, name):
     return {key: each for key, each in value.items() if key != name}
 
@@ -168,9 +176,6 @@ def encoded(**changed):
         (region("polygonlabels", {**POLYGON, "points": [[1, 2], [3, 4], 5]}), "are no two numbers"),
         (region("polygonlabels", {**POLYGON, "points": [[1, 2], [3, 4], [5, [6]]]}), "are no two numbers"),
         (region("polygonlabels", {**POLYGON, "points": 5}), "no points"),
-        (region("ellipselabels", {"x": 1, "y": 1, "radiusX": 1, "radiusY": 1}), "the type 'ellipselabels'"),
-        (region("keypointlabels", {"x": 1, "y": 1, "width": 1}), "the type 'keypointlabels'"),
-        (region("labels", BOX), "the type 'labels'"),
         (region("brushlabels", encoded(format="png")), "format 'png'"),
         (region("brushlabels", encoded(rle=[])), "it is cut"),
         (region("brushlabels", encoded(rle=BRUSH["rle"][:-3])), "it is cut"),
@@ -250,7 +255,7 @@ def test_regions_agree_on_the_size_of_their_image():
 
 
 def test_tasks_name_images_below_the_served_folder():
-    data = label_studio_tasks([BlankImage(file="batch-01/images/0003.png", width=5, height=4)])
+    data = label_studio_tasks([GivenImage(file="batch-01/images/0003.png", width=5, height=4)])
     assert json.loads(data) == [{"data": {"image": "/data/local-files/?d=batch-01/images/0003.png"}}]
 
 

@@ -39,8 +39,8 @@ class Touch:
         remark = Remark(code="seen", text=f"parent {parent}")
         return Sample(record=replace(record, remarks=(*record.remarks, remark)), pixels=picture)
 
-    def reports(self) -> Mapping[str, bytes]:
-        return {"touch.json": b"{}\n"}
+    def files(self) -> Mapping[str, bytes]:
+        return {"reports/touch.json": b"{}\n"}
 
 
 def touch(parent: Dataset, **fields: str) -> Touch:

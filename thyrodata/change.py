@@ -71,8 +71,8 @@ class Change(Protocol):
             CaseError: It cannot be done with this image; the error names it.
         """
 
-    def reports(self) -> Mapping[str, bytes]:
-        """Return the operation's own account: files below ``reports/``."""
+    def files(self) -> Mapping[str, bytes]:
+        """Return the operation's own account: files of the new dataset, by path."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

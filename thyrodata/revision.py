@@ -29,7 +29,7 @@ from thyrodata.errors import (
 )
 from thyrodata.inheritance import extended_splits, kept_splits
 from thyrodata.io.collector import collector_paused
-from thyrodata.io.files import write_file
+from thyrodata.io.files import write_file, writing
 from thyrodata.io.parquet import read_chunk, stream_as, write_records
 from thyrodata.io.png import PngEncoder
 from thyrodata.io.workspace import Workspace, check_apart, opened_workspace
@@ -235,8 +235,10 @@ class _Job:
         write_manifest(folder, self._manifest(made, survey, len(skips)))
         dataset = Dataset(folder)
         write_splits(dataset, survey, folder, self._planned(survey))
-        for name, data in self._change.reports().items():
-            write_file(folder / "reports" / name, data)
+        for path, data in self._change.files().items():
+            with writing(folder / path):
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            write_file(folder / path, data)
         write_file(folder / "README.md", dataset_card(dataset).encode())
         dataset.note(self._change.name)
         seal(folder, {m.path: m.sha256 for m in survey.members if m.path and m.sha256})

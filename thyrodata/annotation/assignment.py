@@ -13,7 +13,7 @@ from thyrodata.schema.plain import from_plain, to_plain
 from thyrodata.schema.vocab import Coverage, Structure
 from thyrodata.survey import CONSENSUS
 
-__all__ = ["MARKER", "Assignment", "Mark", "Task", "Tool", "read_assignment"]
+__all__ = ["MARKER", "Assignment", "Mark", "Purpose", "Task", "Tool", "read_assignment"]
 
 MARKER = "thyrodata-annotation.json"
 """What was asked, of what dataset, and how: the file without which no folder is replaced."""
@@ -26,6 +26,17 @@ class Tool(Enum):
 
     CVAT = "cvat"
     LABEL_STUDIO = "label-studio"
+    COCO = "coco"
+    """For whatever tool can edit it. It has no tags, so that work lists are not written in it."""
+
+
+class Purpose(Enum):
+    """What a folder is given to a reader for."""
+
+    READING = "reading"
+    """A reader draws what there is, and is shown nothing."""
+    ADJUDICATION = "adjudication"
+    """An arbiter decides between readings that are shown."""
 
 
 class Mark(Enum):
@@ -93,6 +104,7 @@ class Assignment:
     task: Task
     key_sha256: str
     """SHA-256 of the key's rows."""
+    purpose: Purpose = Purpose.READING
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain values."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from thyrodata.annotation.assignment import Mark, Task, Tool
-from thyrodata.io.cvat import cvat_labels, cvat_task
-from thyrodata.io.drawn import BlankImage
-from thyrodata.io.labelstudio import label_studio_config, label_studio_tasks
+from thyrodata.io.cvattasks import cvat_labels, cvat_task
+from thyrodata.io.drawn import GivenImage
+from thyrodata.io.labelstudiotasks import label_studio_config, label_studio_tasks
 
 __all__ = ["batch_file", "instructions", "setup_file"]
 
@@ -56,7 +56,7 @@ def setup_file(task: Task) -> tuple[str, bytes]:
     return "label_config.xml", label_studio_config(structures, _MARKS)
 
 
-def batch_file(task: Task, images: Iterable[BlankImage]) -> tuple[str, bytes]:
+def batch_file(task: Task, images: Iterable[GivenImage]) -> tuple[str, bytes]:
     """Return the name and content of the tool's file for one batch."""
     if task.tool is Tool.CVAT:
         labels = [*(structure.value for structure in task.structures), *_MARKS]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from thyrodata.annotation.assignment import Mark
@@ -11,11 +11,11 @@ from thyrodata.annotation.key import KeyRow
 from thyrodata.errors import CaseError, SchemaError
 from thyrodata.io.drawn import Drawing, DrawnImage
 from thyrodata.schema.category import parse_category
-from thyrodata.schema.geometry import Mask
+from thyrodata.schema.geometry import Box, Geometry, Mask, Polygon, PolygonPart, Ring
 from thyrodata.schema.record import Finding, Label, Read
 from thyrodata.schema.vocab import Basis, Bethesda, Coverage, Structure, Term, parse_term
 
-__all__ = ["NewReading", "Scene", "check_names", "interpret"]
+__all__ = ["NewReading", "Scene", "check_accounts", "check_names", "interpret"]
 
 _MARKS = {mark.value: mark for mark in Mark}
 _NOISE_PX = 1e-6
@@ -56,7 +56,6 @@ def check_names(
     """
     rows = {row.name: row for row in key}
     found: dict[str, tuple[KeyRow, DrawnImage]] = {}
-    accounts: dict[str, DrawnImage] = {}
     for image in drawn:
         row = rows.get(image.name)
         if row is None:
@@ -69,21 +68,32 @@ def check_names(
             first = found[row.image_id][1].where
             _refuse(f"{image.name} is there twice, first at {first}", image.where, "give each image once")
         found[row.image_id] = (row, image)
+    check_accounts(image for _, image in found.values())
+    return found
+
+
+def check_accounts(drawn: Iterable[DrawnImage]) -> None:
+    """Refuse the work of two people.
+
+    Raises:
+        CaseError: Two accounts of a tool have annotated.
+    """
+    accounts: dict[str, DrawnImage] = {}
+    for image in drawn:
         if image.submitted:
             accounts.setdefault(image.account, image)
     if len(accounts) > 1:
         one, other, *_ = accounts
         what = f"two people have annotated: {one!a} and {other!a}"
         _refuse(what, accounts[other].where, "export what one of them has done, as one reader")
-    return found
 
 
 def interpret(image: DrawnImage, scene: Scene) -> NewReading | None:
     """Return what a reader says of an image; ``None`` where nothing shows that anybody looked.
 
     Raises:
-        CaseError: The image has another size, a shape leaves it, a label is not understood, or what is said
-            contradicts itself.
+        CaseError: The image has another size, a shape leaves it or is no outline, a label is not understood,
+            or what is said contradicts itself.
     """
     if image.size not in (None, (scene.width, scene.height)):
         said = "{} x {} px".format(*image.size)
@@ -91,16 +101,50 @@ def interpret(image: DrawnImage, scene: Scene) -> NewReading | None:
         _refuse(what, image.where, "annotate the image as it was exported")
     if not image.submitted:
         return None
+    if image.no_outlines:
+        first = image.no_outlines[0]
+        _refuse(f"a shape is a {first.what}, which is no outline", first.where, _REDRAW)
+    if image.size is None:
+        image = _in_pixels(image, scene)
     marks = [_MARKS[tag] for tag in image.tags if tag in _MARKS]
     _check_marks(marks, image)
     labels = [_image_label(tag, image, scene.reader) for tag in image.tags if tag not in _MARKS]
     return NewReading(
-        coverage=marks[0].coverage if marks else None,
+        coverage=marks[0].coverage if marks else image.coverage,
         image_labels=tuple(labels),
         findings=tuple(
             _finding(drawing, str(number), scene) for number, drawing in enumerate(image.drawings, 1)
         ),
     )
+
+
+_REDRAW = "draw it again as a polygon, a rectangle or a mask"
+
+
+def _in_pixels(image: DrawnImage, scene: Scene) -> DrawnImage:
+    """Return an image whose shapes are in percent with the pixels that they come to."""
+    drawings = (
+        replace(drawing, geometry=_scaled(drawing.geometry, scene.width / 100, scene.height / 100))
+        for drawing in image.drawings
+    )
+    return replace(image, drawings=tuple(drawings))
+
+
+def _scaled(geometry: Geometry, x: float, y: float) -> Geometry:
+    def ring(points: Ring) -> Ring:
+        return tuple((x * left, y * top) for left, top in points)
+
+    match geometry:
+        case Box() as box:
+            return Box(x=x * box.x, y=y * box.y, width=x * box.width, height=y * box.height)
+        case Polygon(parts=parts):
+            scaled = (
+                PolygonPart(exterior=ring(part.exterior), holes=tuple(map(ring, part.holes)))
+                for part in parts
+            )
+            return Polygon(parts=tuple(scaled))
+        case _:
+            raise TypeError(f"a {type(geometry).__name__} is not in percent")
 
 
 def _check_marks(marks: list[Mark], image: DrawnImage) -> None:
@@ -136,7 +180,7 @@ def _seen(term: Term, reader: str, where: str) -> Label:
 
 def _finding(drawing: Drawing, finding_id: str, scene: Scene) -> Finding:
     structures, labels = [], []
-    for name in drawing.labels:
+    for name in drawing.labels or ():
         try:
             structure, said = parse_category(name, scene.structures[0])
         except SchemaError as error:
@@ -146,8 +190,10 @@ def _finding(drawing: Drawing, finding_id: str, scene: Scene) -> Finding:
             _refuse(f"the label {name!a} is not understood: {error.message}", drawing.where, hint)
         labels += [_seen(label.value, scene.reader, drawing.where) for label in said]
         structures += [] if said else [structure]
-    if (not structures and len(scene.structures) > 1) or len(structures) > 1 or not drawing.labels:
-        what = f"the labels {', '.join(map(ascii, drawing.labels)) or '(none)'} do not say what is drawn"
+    if (not structures and len(scene.structures) > 1) or len(structures) > 1 or drawing.labels == ():
+        what = (
+            f"the labels {', '.join(map(ascii, drawing.labels or ())) or '(none)'} do not say what is drawn"
+        )
         _refuse(what, drawing.where, "label each shape with one structure")
     _check_inside(drawing, scene)
     return Finding(
@@ -155,6 +201,8 @@ def _finding(drawing: Drawing, finding_id: str, scene: Scene) -> Finding:
         structure=structures[0] if structures else scene.structures[0],
         geometries=(drawing.geometry,),
         labels=tuple(labels),
+        score=drawing.score,
+        crowd=drawing.crowd,
         origin=Read(reader=scene.reader),
     )
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from thyrodata.annotation.adding import Added, ReadingAccount
-from thyrodata.annotation.assignment import Assignment
+from thyrodata.annotation.adding import Added, account_of
+from thyrodata.annotation.assignment import Purpose
+from thyrodata.annotation.decisions import decision
 from thyrodata.annotation.key import KeyRow
 from thyrodata.annotation.readings import NewReading, Scene, check_names, interpret
 from thyrodata.annotation.received import read_drawn, read_key_beside
@@ -16,7 +17,7 @@ from thyrodata.change import all_rows
 from thyrodata.dataset import RECORDS_FILE, Dataset
 from thyrodata.engine import Progress
 from thyrodata.errors import CaseError, DatasetError, UsageError
-from thyrodata.io.drawn import DrawnImage, Note
+from thyrodata.io.drawn import DrawnImage
 from thyrodata.io.parquet import stream_as
 from thyrodata.revision import Revision, opened, revise
 from thyrodata.schema.manifest import Setting
@@ -25,7 +26,8 @@ from thyrodata.schema.vocab import Structure
 
 __all__ = ["ImportedReadings", "check_new_readers", "import_readings"]
 
-_BY_HAND = {"", "manual"}
+_ARBITER = "arbiter"
+"""The role of who decides between readings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,10 +89,13 @@ def import_readings(
     Coordinates become continuous pixels: origin at the top-left corner of the top-left pixel, x right, y
     down.
 
+    The key of a queue of conflicts makes the reader an arbiter: see
+    :func:`thyrodata.curation.decisions.import_decisions`.
+
     Args:
         dataset: The dataset that the work list was made of, or one made from it; or its folder.
-        files: All that the reader has exported: annotations of "CVAT for images 1.1", or JSON of Label
-            Studio.
+        files: All that the reader has exported: annotations of "CVAT for images 1.1", JSON of Label Studio,
+            COCO files, or folders of masks named like the images.
         key: The ``key.csv`` of the work lists, beside the account that was written with it.
         reader: Whose files they are.
         out: The folder to make.
@@ -102,7 +107,8 @@ def import_readings(
         progress: Called with the number of records done and of all.
 
     Raises:
-        UsageError: The reader is not in the key, or has readings in the dataset already; or no file is given.
+        UsageError: The reader is not in the key, or has readings in the dataset already, an arbiter of the
+            images in conflict; or no file is given.
         CaseError: The key or a file is damaged, is not of these work lists, or does not fit the images; the
             error names the place.
         DatasetError: The dataset is damaged, or another than that of the key.
@@ -116,10 +122,15 @@ def import_readings(
         what = f"there is no reader {reader!a}" if not given else "no file is given"
         raise UsageError(what, where=str(place), hint=f"the readers are: {known}; give a reader's files")
     known_images = {each.image_id: each for each in stream_as(source.path / RECORDS_FILE, _Known)}
-    check_new_readers([reader], known_images.values(), str(source.path))
+    arbiter = assignment.purpose is Purpose.ADJUDICATION
+    listed = (known_images[row.image_id] for row in given if row.image_id in known_images)
+    check_new_readers([reader], listed if arbiter else known_images.values(), str(source.path))
     gone = _check_images(given, known_images, str(place), source)
     read = [read_drawn(Path(file)) for file in files]
     found = check_names((image for _, images in read for image in images), reader, rows)
+    shown = 0
+    if arbiter:
+        found, shown = _decisions(found)
     readings = _interpret(found, known_images, reader, assignment.task.structures)
     if not readings:
         raise CaseError(
@@ -127,12 +138,18 @@ def import_readings(
             where=str(files[0]),
             hint="export the task from the tool after the reader has marked its images",
         )
-    account = _account(assignment, given, gone, found, readings)
+    account = account_of(assignment, given, gone, found, readings, shown)
     sources = (
         Setting(name="annotations sha256", value="+".join(digest for digest, _ in read)),
         Setting(name="key sha256", value=assignment.key_sha256),
     )
-    added = Added(rows=tuple(all_rows([source])), readings=readings, sources=sources, account=account)
+    added = Added(
+        rows=tuple(all_rows([source])),
+        readings=readings,
+        sources=sources,
+        account=account,
+        role=_ARBITER if arbiter else None,
+    )
     revision = revise(
         added,
         [source],
@@ -189,6 +206,18 @@ def _check_images(
     return gone
 
 
+def _decisions(
+    found: Mapping[str, tuple[KeyRow, DrawnImage]],
+) -> tuple[Mapping[str, tuple[KeyRow, DrawnImage]], int]:
+    """Return what an arbiter has decided, and how many shapes of readings were ignored in doing so."""
+    decided, shown = {}, 0
+    for image_id, (row, image) in found.items():
+        left, readings = decision(image)
+        decided[image_id] = (row, left)
+        shown += readings if left.submitted else 0
+    return decided, shown
+
+
 def _interpret(
     found: Mapping[str, tuple[KeyRow, DrawnImage]],
     known: Mapping[str, _Known],
@@ -204,39 +233,3 @@ def _interpret(
         if reading is not None:
             readings[image_id] = reading
     return readings
-
-
-def _account(
-    assignment: Assignment,
-    given: Sequence[KeyRow],
-    gone: frozenset[str],
-    found: Mapping[str, tuple[KeyRow, DrawnImage]],
-    readings: Mapping[str, NewReading],
-) -> ReadingAccount:
-    notes, not_by_hand = [], []
-    for row in given:
-        if row.image_id not in found:
-            continue
-        image = found[row.image_id][1]
-        notes += [Note(what=note.what, where=_brief(row, note.where)) for note in image.notes]
-        not_by_hand += [
-            Note(what=drawing.drawn_by, where=_brief(row, drawing.where))
-            for drawing in image.drawings
-            if drawing.drawn_by not in _BY_HAND and row.image_id in readings
-        ]
-    return ReadingAccount(
-        reader=given[0].reader,
-        structures=assignment.task.structures,
-        listed=len(given),
-        unread=tuple(
-            row.image_id for row in given if row.image_id not in readings and row.image_id not in gone
-        ),
-        gone=tuple(row.image_id for row in given if row.image_id in gone),
-        not_by_hand=tuple(not_by_hand),
-        left_out=tuple(notes),
-    )
-
-
-def _brief(row: KeyRow, where: str) -> str:
-    """Return a place without the folder, which is nothing of the dataset."""
-    return f"{row.image_id}, {row.name}: {where.rpartition('/')[2]}"

@@ -59,9 +59,9 @@ class Grow:
             picture = replace(picture, link=True)  # the folder of the delivery is removed afterwards
         return Sample(record=record, pixels=picture)
 
-    def reports(self) -> Mapping[str, bytes]:
+    def files(self) -> Mapping[str, bytes]:
         """Return the account."""
-        return {"update.json": (json.dumps(self.said, indent=2, ensure_ascii=False) + "\n").encode()}
+        return {"reports/update.json": (json.dumps(self.said, indent=2, ensure_ascii=False) + "\n").encode()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

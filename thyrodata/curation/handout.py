@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from thyrodata.annotation.worklist import WorkLists
 from thyrodata.dataset import Dataset
 from thyrodata.engine import Progress
 from thyrodata.errors import CaseError
-from thyrodata.io.drawn import BlankImage
+from thyrodata.io.drawn import GivenImage
 from thyrodata.io.files import write_file, write_image, writing
 from thyrodata.io.images import decode_image
 from thyrodata.io.png import encode_png
@@ -22,7 +22,7 @@ from thyrodata.pool import mapped
 from thyrodata.sample import Kept
 from thyrodata.schema.record import Reading
 
-__all__ = ["ShownImage", "hand_out"]
+__all__ = ["ShownImage", "copy_images", "hand_out"]
 
 _NEUTRAL_TIME = 315_532_800
 """1980-01-01, the earliest that ZIP archives hold. The times of files would tell in which order the images of
@@ -95,10 +95,38 @@ def hand_out(
             blank = []
             for entry in batch:
                 picture = images[entry.item.image_id].image
-                blank.append(BlankImage(file=entry.file, width=picture.width, height=picture.height))
+                blank.append(GivenImage(file=entry.file, width=picture.width, height=picture.height))
             name, data = batch_file(task, blank)
             write_image(f"{home}/{batch[0].file.partition('/')[0]}/{name}", data)
-    copies = tuple(_copies(folder, lists, dataset, images))
+    targets: dict[str, list[str]] = defaultdict(list)
+    for each in lists.lists:
+        for entry in each.entries:
+            targets[entry.item.image_id].append(f"{folder}/{each.reader}/{entry.file}")
+    copy_images(dataset, images, targets, workers, progress)
+
+
+def copy_images(
+    dataset: Dataset,
+    images: Mapping[str, ShownImage],
+    targets: Mapping[str, Sequence[str]],
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> None:
+    """Write images anew as PNG of the same pixels, without metadata.
+
+    Args:
+        dataset: Where the images are.
+        images: The images, by id.
+        targets: The files that each of them becomes, by its id.
+        workers: Processes; 1 is this process.
+        progress: Called with the number of images written and of all.
+
+    Raises:
+        DatasetError: An image is missing, or not what its record says.
+        CaseError: An image cannot be decoded, or has another size than its record says.
+        OutputError: A file could not be written.
+    """
+    copies = tuple(_copies(dataset, images, targets))
     with mapped(_write_copy, ((copy,) for copy in copies), workers) as written:
         for number, _ in enumerate(written, 1):
             if progress:
@@ -106,12 +134,8 @@ def hand_out(
 
 
 def _copies(
-    folder: Path, lists: WorkLists, dataset: Dataset, images: Mapping[str, ShownImage]
+    dataset: Dataset, images: Mapping[str, ShownImage], targets: Mapping[str, Sequence[str]]
 ) -> Iterator[_Copy]:
-    targets: dict[str, list[str]] = defaultdict(list)
-    for each in lists.lists:
-        for entry in each.entries:
-            targets[entry.item.image_id].append(f"{folder}/{each.reader}/{entry.file}")
     for image_id, files in targets.items():
         image = images[image_id].image
         kept = Kept(

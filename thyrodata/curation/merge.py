@@ -185,4 +185,5 @@ def _settings(parents: Sequence[MergeParent], accept: Collection[str], seed: int
 
 def _reports(account: Account, clusters: Sequence[Sequence[str]]) -> Mapping[str, bytes]:
     said = json.dumps(account.to_json(), indent=2, ensure_ascii=False) + "\n"
-    return {"merge.json": said.encode(), "same_pictures.csv": format_clusters(clusters).encode()}
+    accounts = {"reports/merge.json": said, "reports/same_pictures.csv": format_clusters(clusters)}
+    return {path: text.encode() for path, text in accounts.items()}

@@ -105,9 +105,9 @@ class _Relabel:
     def sample(self, record: ImageRecord, picture: Kept | Absent, parent: int) -> Sample:  # noqa: ARG002 -- there is one
         return Sample(record=relabelled(self.label_map, record), pixels=picture)
 
-    def reports(self) -> Mapping[str, bytes]:
+    def files(self) -> Mapping[str, bytes]:
         said = _account_json(self.label_map, self.unmapped, self.account)
-        return {"relabel.json": (json.dumps(said, indent=2, ensure_ascii=False) + "\n").encode()}
+        return {"reports/relabel.json": (json.dumps(said, indent=2, ensure_ascii=False) + "\n").encode()}
 
 
 def relabel(

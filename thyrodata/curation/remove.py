@@ -103,7 +103,7 @@ class _Remove:
     def _without(self, text: str) -> str:
         return self.mentions.sub("(removed)", text)
 
-    def reports(self) -> Mapping[str, bytes]:
+    def files(self) -> Mapping[str, bytes]:
         return {}
 
 

@@ -164,5 +164,8 @@ def _change(
         rows=tuple(row for row in all_rows([dataset]) if row.image_id in chosen.image_ids),
         removed_nodules=chosen.removed_nodules,
         stated=tuple(stated),
-        accounts=(("select.json", account.encode()), ("select.svg", draw_flow(ledger).encode())),
+        accounts=(
+            ("reports/select.json", account.encode()),
+            ("reports/select.svg", draw_flow(ledger).encode()),
+        ),
     )

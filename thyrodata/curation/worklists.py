@@ -126,6 +126,11 @@ def export_worklists(
         batch=batch,
         seed=seed,
     )
+    if task.tool is Tool.COCO:
+        raise UsageError(
+            "work lists are not written as COCO: no mark can say in it what was looked at",
+            hint=f"the tools are: {Tool.CVAT.value}, {Tool.LABEL_STUDIO.value}",
+        )
     check_apart(source.path, target)
     job = _Job(source, task)
     made = job.report(target, dry_run=dry_run)

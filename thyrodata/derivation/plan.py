@@ -77,10 +77,10 @@ class Derive:
         path = self.names.get(record.image_id, png_name(picture.path))
         return Sample(record=new, pixels=Encode(array=changed, path=path))
 
-    def reports(self) -> Mapping[str, bytes]:
+    def files(self) -> Mapping[str, bytes]:
         """Return the account."""
         text = json.dumps(self.account.to_json(), indent=2, ensure_ascii=False)
-        return {"derive.json": f"{text}\n".encode()}
+        return {"reports/derive.json": f"{text}\n".encode()}
 
     def _box(self, record: ImageRecord) -> PixelBox | None:
         match self.recipe.crop:

@@ -8,21 +8,23 @@ The values are the red, green, blue and alpha of each pixel, row by row.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from thyrodata.errors import CaseError
-from thyrodata.io.masks import encode_mask
+from thyrodata.io.masks import decode_mask, encode_mask
 from thyrodata.schema.geometry import Mask
 
-__all__ = ["brush_mask"]
+__all__ = ["brush_mask", "brush_rle"]
 
 _CHANNELS = 4
 _ALPHA = 3
 _VALUE_BITS = 8
 _MAX_BYTE = 255
+_RUN_BITS = (3, 4, 8, 16)
+"""The four sizes of a run's length that are written: those of Label Studio's own converter."""
 
 
 def brush_mask(numbers: Sequence[int | None], size: tuple[int, int], where: str) -> Mask:
@@ -61,6 +63,30 @@ def brush_mask(numbers: Sequence[int | None], size: tuple[int, int], where: str)
     if not painted.any():
         raise CaseError("a brush has no pixel", where=where, hint="remove it in Label Studio")
     return encode_mask(painted)
+
+
+def brush_rle(mask: Mask) -> list[int]:
+    """Return the bytes of a brush that has painted a mask: white where it is, else transparent black."""
+    flat = decode_mask(mask).ravel()
+    edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    bounds = np.concatenate(([0], edges, [flat.size])) * _CHANNELS
+    bits = [f"{flat.size * _CHANNELS:032b}{_VALUE_BITS - 1:05b}", *(f"{size - 1:04b}" for size in _RUN_BITS)]
+    value = _MAX_BYTE if flat[0] else 0
+    for length in np.diff(bounds).tolist():
+        bits += _runs(length, value)
+        value = _MAX_BYTE - value
+    text = "".join(bits)
+    whole = -(-len(text) // 8)
+    return list((int(text, 2) << 8 * whole - len(text)).to_bytes(whole))
+
+
+def _runs(length: int, value: int) -> Iterator[str]:
+    """Yield the bits of as many runs of one value as it takes."""
+    while length:
+        run = min(length, 1 << _RUN_BITS[-1])
+        choice = next(place for place, size in enumerate(_RUN_BITS) if run <= 1 << size)
+        yield f"1{choice:02b}{run - 1:0{_RUN_BITS[choice]}b}{value:08b}"
+        length -= run
 
 
 class _Bits:

@@ -1,4 +1,4 @@
-"""CVAT's format "CVAT for images 1.1": tasks without outlines written, annotations read.
+"""Annotations of CVAT: its format "CVAT for images 1.1".
 
 The grammar is that of the page "XML annotation format" of CVAT's documentation, the details those of what
 CVAT writes (``cvat/apps/dataset_manager/formats/cvat.py``): coordinates have two decimals.
@@ -6,66 +6,25 @@ CVAT writes (``cvat/apps/dataset_manager/formats/cvat.py``): coordinates have tw
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import NoReturn
 
 import numpy as np
-from lxml import etree
 
 from thyrodata.errors import CaseError, SchemaError
-from thyrodata.io.drawn import BlankImage, Drawing, DrawnImage, Note, parse_number, parse_whole
+from thyrodata.io.drawn import Drawing, DrawnImage, Note, parse_number, parse_whole
 from thyrodata.io.images import MAX_PIXELS
 from thyrodata.io.masks import encode_mask
 from thyrodata.io.xml import Element, parse_xml
 from thyrodata.schema.geometry import Box, Geometry, Line, Mask, Point, Polygon, PolygonPart
 
-__all__ = ["cvat_labels", "cvat_task", "read_cvat"]
+__all__ = ["read_cvat"]
 
 _AGAIN = "export the task again as 'CVAT for images 1.1'"
 _REDRAW = "draw it again in CVAT as a polygon, a rectangle or a mask"
 _OUTLINES = {"box", "mask", "polygon", "polyline"}
-
-
-# ---------------------------------------------------------------- what a reader is given
-
-
-def cvat_labels(shapes: Iterable[str], tags: Iterable[str]) -> bytes:
-    """Return the JSON text that the task constructor takes as its raw labels.
-
-    Args:
-        shapes: Labels of what is drawn, by any tool.
-        tags: Labels of the whole image.
-    """
-    labels = [{"name": name, "type": "any", "attributes": []} for name in shapes]
-    labels += [{"name": name, "type": "tag", "attributes": []} for name in tags]
-    return (json.dumps(labels, indent=2) + "\n").encode()
-
-
-def cvat_task(images: Sequence[BlankImage], labels: Iterable[str]) -> bytes:
-    """Return the annotations of a task in which nothing is drawn yet, its images in the order of their names.
-
-    Args:
-        images: The images of the task.
-        labels: The names of all labels.
-    """
-    root = etree.Element("annotations")
-    etree.SubElement(root, "version").text = "1.1"
-    task = etree.SubElement(etree.SubElement(root, "meta"), "task")
-    etree.SubElement(task, "size").text = str(len(images))
-    etree.SubElement(task, "mode").text = "annotation"
-    known = etree.SubElement(task, "labels")
-    for name in labels:
-        etree.SubElement(etree.SubElement(known, "label"), "name").text = name
-    for number, image in enumerate(images):
-        name = PurePosixPath(image.file).name
-        size = {"width": str(image.width), "height": str(image.height)}
-        etree.SubElement(root, "image", {"id": str(number), "name": name, **size})
-    return bytes(etree.tostring(root, encoding="utf-8", xml_declaration=True, pretty_print=True))
-
-
-# ---------------------------------------------------------------- what comes back
+_NO_OUTLINES = {"cuboid", "ellipse", "points", "skeleton"}
 
 
 def read_cvat(data: bytes, where: str) -> tuple[DrawnImage, ...]:
@@ -98,10 +57,13 @@ def _image(element: Element, where: str) -> DrawnImage:
     width, height = (_whole(element, side, where) for side in ("width", "height"))
     if not 0 < width * height <= MAX_PIXELS:
         _refuse(f"an image has {width} x {height} pixels", element, where)
-    tags, drawings, notes = [], [], []
+    tags, drawings, notes, no_outlines = [], [], [], []
     for child in element:
-        notes += [Note(what=what, where=_place(child, where)) for what in _without_a_place(child)]
         label = _text(child, "label", where)
+        if child.tag in _NO_OUTLINES:
+            no_outlines.append(Note(what=f"<{child.tag}>", where=_place(child, where)))
+            continue
+        notes += [Note(what=what, where=_place(child, where)) for what in _without_a_place(child)]
         if child.tag == "tag":
             tags.append(label)
             continue
@@ -118,10 +80,11 @@ def _image(element: Element, where: str) -> DrawnImage:
         size=(width, height),
         tags=tuple(tags),
         drawings=tuple(drawings),
-        submitted=bool(tags or drawings),
+        submitted=bool(tags or drawings or no_outlines),
         account="",
         notes=tuple(notes),
         where=_place(element, where),
+        no_outlines=tuple(no_outlines),
     )
 
 
@@ -136,7 +99,7 @@ def _without_a_place(shape: Element) -> Iterator[str]:
 
 def _geometry(shape: Element, size: tuple[int, int], where: str) -> Geometry:
     if shape.tag not in _OUTLINES:
-        _refuse(f"a shape is a <{shape.tag}>, which is no outline", shape, where, _REDRAW)
+        _refuse(f"there is no shape <{shape.tag}> in this format", shape, where)
     if shape.get("rotation") is not None and parse_number(shape.get("rotation")) != 0:
         _refuse("the shape is rotated", shape, where, _REDRAW)
     try:

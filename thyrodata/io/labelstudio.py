@@ -1,31 +1,27 @@
-"""Label Studio's task format: tasks without outlines written, annotations read.
+"""Annotations of Label Studio: its export "JSON".
 
-The grammar is that of the pages "Label Studio JSON format of annotated tasks", "Units of image annotations"
-and of the tags ``RectangleLabels``, ``PolygonLabels``, ``BrushLabels`` and ``Choices`` in its documentation.
+The grammar is that of the pages "Label Studio JSON format of annotated tasks" and "Units of image
+annotations" and of the tags ``RectangleLabels``, ``PolygonLabels``, ``BrushLabels`` and ``Choices`` in its
+documentation.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Any, NoReturn
 from urllib.parse import unquote
 
-from lxml import etree
-
 from thyrodata.errors import CaseError, SchemaError
 from thyrodata.io.brush import brush_mask
-from thyrodata.io.drawn import BlankImage, Drawing, DrawnImage, Note, parse_number, parse_whole
+from thyrodata.io.drawn import Drawing, DrawnImage, Note, parse_number, parse_whole
 from thyrodata.io.images import MAX_PIXELS
 from thyrodata.io.jsontext import parse_verbatim
 from thyrodata.schema.geometry import Box, Geometry, Point, Polygon, PolygonPart
 
-__all__ = ["label_studio_config", "label_studio_tasks", "read_label_studio"]
+__all__ = ["read_label_studio"]
 
 Size = tuple[int, int]
 
-_LOCAL_FILES = "/data/local-files/?d="
 _AGAIN = "export the project again as JSON"
 _REDRAW = "draw it again in Label Studio as a polygon, a rectangle or a brush"
 _SHAPES = {"brushlabels", "polygonlabels", "rectanglelabels"}
@@ -33,45 +29,14 @@ _OF_A_REGION = {"x", "points", "rle", "vertices", "imageDataURL"}
 """Members that only a region of the image has."""
 _SAID_OF_A_REGION = {"choices", "number", "rating", "textarea", "taxonomy"}
 """Results that stand beside a region and repeat its geometry."""
-
-
-# ---------------------------------------------------------------- what a reader is given
-
-
-def label_studio_tasks(images: Iterable[BlankImage]) -> bytes:
-    """Return a list of tasks, whose images lie below the folder that Label Studio serves local files from."""
-    tasks = [{"data": {"image": f"{_LOCAL_FILES}{image.file}"}} for image in images]
-    return (json.dumps(tasks, indent=2) + "\n").encode()
-
-
-def label_studio_config(shapes: Iterable[str], tags: Iterable[str]) -> bytes:
-    """Return the labeling configuration.
-
-    Args:
-        shapes: Labels of what is drawn, as a polygon, rectangle or brush.
-        tags: What is said of the whole image, one of them of each.
-    """
-    view = etree.Element("View")
-    etree.SubElement(view, "Image", {"name": "image", "value": "$image", "zoom": "true"})
-    names = tuple(shapes)
-    for kind, name in (("PolygonLabels", "polygon"), ("RectangleLabels", "box"), ("BrushLabels", "brush")):
-        control = etree.SubElement(view, kind, {"name": name, "toName": "image"})
-        for label in names:
-            etree.SubElement(control, "Label", {"value": label})
-    said = {"name": "said", "toName": "image", "choice": "single", "required": "true"}
-    choices = etree.SubElement(view, "Choices", said)
-    for tag in tags:
-        etree.SubElement(choices, "Choice", {"value": tag})
-    return bytes(etree.tostring(view, encoding="utf-8", xml_declaration=True, pretty_print=True))
-
-
-# ---------------------------------------------------------------- what comes back
+_PERCENT: Size = (100, 100)
+"""Of an image whose size is not stated: its percents are its pixels."""
 
 
 def read_label_studio(data: bytes, where: str) -> tuple[DrawnImage, ...]:
     """Read an export in the format "JSON".
 
-    Predictions are a model's and are not looked at.
+    Predictions are a model's, or were shown, and are not looked at.
 
     Args:
         data: The whole file.
@@ -116,6 +81,7 @@ def _task(task: object, where: str) -> DrawnImage:
         account=results.account if results else "",
         notes=(*notes, *(results.notes if results else ())),
         where=where,
+        no_outlines=tuple(results.no_outlines) if results else (),
     )
 
 
@@ -125,12 +91,18 @@ class _Results:
     def __init__(self, annotation: dict[str, Any], where: str) -> None:
         by = annotation.get("completed_by") or ""
         self.account = str(by.get("id", by.get("email", ""))) if isinstance(by, dict) else str(by)
-        self.size: Size | None = None
+        self._sizes: set[Size | None] = set()
         self.tags: list[str] = []
         self.drawings: list[Drawing] = []
         self.notes: list[Note] = []
+        self.no_outlines: list[Note] = []
         for number, result in enumerate(_member(annotation, "result", list, where)):
             self._add(result, f"{where}.result[{number}]")
+
+    @property
+    def size(self) -> Size | None:
+        """Width and height of the image in pixels; ``None`` where no region states them."""
+        return next(iter(self._sizes), None)
 
     def _add(self, result: object, where: str) -> None:
         kind = _member(result, "type", str, where)
@@ -151,13 +123,16 @@ class _Results:
 
     def _draw(self, result: dict[str, Any], kind: str, value: dict[str, Any], where: str) -> None:
         if kind not in _SHAPES:
-            _refuse(f"a region is of the type {kind!a}", where, _REDRAW)
+            self.no_outlines.append(Note(what=f"region of the type {kind!a}", where=where))
+            return
         size = _size(result, where)
-        if self.size not in (None, size):
-            _refuse("two regions state two sizes of the image", where)
-        self.size = size
+        self._sizes.add(size)
+        if len(self._sizes) > 1:
+            _refuse("two regions state two sizes of the image, or one of them none", where)
+        if size is None and kind == "brushlabels":
+            _refuse("a brush does not state the size of its image", where)
         try:
-            geometry = _geometry(kind, value, size, where)
+            geometry = _geometry(kind, value, size or _PERCENT, where)
         except SchemaError as error:
             _refuse(error.message, where, _REDRAW)
         self.drawings.append(
@@ -170,12 +145,14 @@ class _Results:
         )
 
 
-def _size(result: dict[str, Any], where: str) -> Size:
+def _size(result: dict[str, Any], where: str) -> Size | None:
+    if result.get("image_rotation") is not None and parse_number(result["image_rotation"]) != 0:
+        _refuse("the image was turned in the tool", where, "turn it back, and draw again")
+    if "original_width" not in result and "original_height" not in result:  # as in the documented example
+        return None
     width, height = (parse_whole(result.get(f"original_{side}")) for side in ("width", "height"))
     if not width or not height or width * height > MAX_PIXELS:
         _refuse("a region does not state the size of its image", where)
-    if result.get("image_rotation") is not None and parse_number(result["image_rotation"]) != 0:
-        _refuse("the image was turned in the tool", where, "turn it back, and draw again")
     return width, height
 
 

@@ -1,8 +1,9 @@
-"""Flat tables in strangers' Parquet files, as the same rows of text that a CSV file gives."""
+"""Flat tables in Parquet: strangers' files, as the same rows of text that a CSV file gives, and our own."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -12,13 +13,29 @@ from thyrodata.errors import RawLayoutError
 from thyrodata.io.raw import RawFile
 from thyrodata.io.tables import Row, Table
 
-__all__ = ["read_parquet_table"]
+__all__ = ["read_parquet_table", "table_bytes"]
 
 MAX_CELLS = 100_000_000
 """More are no table of images that one process reads whole."""
 
 _BATCH = 10_000
 _MAGIC = b"PAR1"
+
+
+def table_bytes(columns: Mapping[str, Sequence[Any]]) -> bytes:
+    """Return a table as a Parquet file, the same bytes for the same columns.
+
+    Args:
+        columns: Texts, numbers or lists of texts by name, ``None`` where there is none; all of one length.
+    """
+    lists = pa.list_(pa.string())
+    arrays = {
+        name: pa.array(values, lists if any(isinstance(value, list) for value in values) else None)
+        for name, values in columns.items()
+    }
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table(arrays), sink, compression="zstd")
+    return bytes(sink.getvalue())
 
 
 def read_parquet_table(file: RawFile) -> Table:

@@ -49,6 +49,6 @@ class Merge:
             picture = replace(picture, path=naming.path(picture.path, record.image_id))
         return Sample(record=named, pixels=picture)
 
-    def reports(self) -> Mapping[str, bytes]:
+    def files(self) -> Mapping[str, bytes]:
         """Return the account and the table of same pictures."""
         return self.accounts

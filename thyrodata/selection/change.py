@@ -24,7 +24,7 @@ class Select:
     removed_nodules: frozenset[NoduleKey]
     stated: tuple[Setting, ...]
     accounts: tuple[tuple[str, bytes], ...]
-    """Files below ``reports/``, by name."""
+    """Files of the dataset, by path."""
 
     def settings(self) -> tuple[Setting, ...]:
         """Return the criteria in words, and the hashes of the tables that they asked."""
@@ -39,7 +39,7 @@ class Select:
         }
         return Sample(record=without_nodules(record, gone), pixels=picture)
 
-    def reports(self) -> Mapping[str, bytes]:
+    def files(self) -> Mapping[str, bytes]:
         """Return the ledger and its figure."""
         return dict(self.accounts)
 
