@@ -36,7 +36,6 @@ LAYERS = {
         [
             "annotation",
             "qc",
-            "agreement",
             "splits",
             "comparison",
             "labelmaps",
@@ -46,6 +45,7 @@ LAYERS = {
         ],
         5,
     ),
+    "agreement": 5.2,  # reads readers' files as annotation does
     **dict.fromkeys(["exports", "reports"], 6),
     "partition": 6.5,  # splits with their COCO files: made by a conversion, and added to a dataset
     "inheritance": 6.7,  # of splits, by a new dataset from its parent
