@@ -119,7 +119,8 @@ DEFINITIONS: Mapping[str, Definition] = {
         title="Detection F1",
         text=(
             "Twice the pairs of drawings that match at the IoU stated, over the sum of the drawings of both "
-            "readers. It is the same whichever reader is taken for the truth."
+            "readers: one without a counterpart counts as a miss, also where the other reader does not "
+            "say that all was drawn. It is the same whichever reader is taken for the truth."
         ),
         source=_RIJSBERGEN,
     ),
