@@ -35,7 +35,6 @@ LAYERS = {
     **dict.fromkeys(
         [
             "annotation",
-            "qc",
             "splits",
             "comparison",
             "labelmaps",
@@ -46,6 +45,7 @@ LAYERS = {
         5,
     ),
     "agreement": 5.2,  # reads readers' files as annotation does
+    "qc": 5.5,  # intervals are agreement's, and how twins differ is merging's
     **dict.fromkeys(["exports", "reports"], 6),
     "partition": 6.5,  # splits with their COCO files: made by a conversion, and added to a dataset
     "inheritance": 6.7,  # of splits, by a new dataset from its parent
@@ -290,7 +290,7 @@ PLANTED = [
     (layer_violations, "engine.py", "import importlib\nimportlib.import_module('thyrodata.cli')"),
     (layer_violations, "engine.py", "from thyrodata.dataset import Dataset"),
     (layer_violations, "dataset.py", "from . import converters"),
-    (layer_violations, "qc/markers.py", "from thyrodata.splits import Split"),
+    (layer_violations, "qc/geometry.py", "from thyrodata.exports.view import View"),
     (layer_violations, "converters/ddti.py", "from thyrodata.dataset import Dataset"),
     (layer_violations, "converters/ddti.py", "from thyrodata import qc"),
     (layer_violations, "converters/ddti.py", "from ..exports import coco"),

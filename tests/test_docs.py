@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import re
 import shlex
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.captures import patient, write_still
+from tests.study import write_predictions, write_study
 from thyrodata.capture.attributes import REMARKS
 from thyrodata.capture.clinicalmap import read_clinical_map
 from thyrodata.demo import write_release
@@ -72,7 +74,13 @@ def test_the_commands_of_the_readme_run(reader: Path) -> None:
         "remove",
         "update",
         "annotate",
+        "agree",
+        "agree",
+        "agree",
     ]
+    write_study(reader / "readers")
+    (policy,) = blocks("docs/agreement.md", "yaml")
+    (reader / "policy.yaml").write_text(policy)
     for command in listed:
         run(command)
 
@@ -110,6 +118,48 @@ def test_the_commands_of_capture_run(page: str, scanner: Path) -> None:
         run([part.replace("~", str(scanner)) for part in command])
 
 
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two readers' dataset, the policy of docs/agreement.md and a model's predictions."""
+    write_predictions(write_study(tmp_path / "study"), tmp_path / "predictions.json")
+    (policy,) = blocks("docs/agreement.md", "yaml")
+    (tmp_path / "policy.yaml").write_text(policy)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def decide(queue: Path, decided: Path) -> None:
+    """What a senior gives back who finds the first reading right everywhere."""
+    text = (queue / "senior/annotations.xml").read_text().replace('label="reading 1: ', 'label="')
+    decided.write_text(text.replace("</image>", '<tag label="all outlined" source="manual"></tag></image>'))
+
+
+@pytest.mark.slow
+def test_the_commands_of_agreement_run(study: Path) -> None:
+    listed = [
+        shlex.split(line, comments=True)
+        for code in blocks("docs/agreement.md", "sh")
+        for line in code.splitlines()
+    ]
+    assert [command[2] for command in listed] == ["report", "resolve", "queue", "import", "resolve", "score"]
+    for command in listed:
+        if command[2] == "import":
+            decide(study / "queue", study / "decided.xml")
+        run(command)
+    outcomes = json.loads((study / "final/reports/agree.json").read_text())["outcomes"]
+    assert [each["open"] for each in outcomes] == [0, 0]
+    assert all(each["adjudicated"] for each in outcomes)
+
+
+@pytest.mark.slow
+def test_the_python_of_agreement_runs(study: Path) -> None:
+    (code,) = blocks("docs/agreement.md", "python")
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        exec(code, {})  # noqa: S102 -- the docs are ours
+    assert "dice mean" in said.getvalue()
+    assert (study / "queue/senior/README.txt").exists()
+
+
 def test_the_clinical_map_of_the_docs_is_one(tmp_path: Path) -> None:
     (text,) = blocks("docs/capture.md", "yaml")
     (tmp_path / "map.yaml").write_text(text)
@@ -128,7 +178,8 @@ def test_the_python_of_the_docs_runs(reader: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", [*PAGES, "docs/capture.md", "docs/design.md", "CONTRIBUTING.md", "CHANGELOG.md"]
+    "page",
+    [*PAGES, "docs/agreement.md", "docs/capture.md", "docs/design.md", "CONTRIBUTING.md", "CHANGELOG.md"],
 )
 def test_links_lead_somewhere(page: str) -> None:
     text = (ROOT / page).read_text()

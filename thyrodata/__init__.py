@@ -20,12 +20,18 @@ if TYPE_CHECKING:
     from thyrodata.collection.report import CaptureReport, report_capture
     from thyrodata.collection.run import Captured, run_capture
     from thyrodata.conversion import Conversion, convert
+    from thyrodata.curation.adjudicate import queue_readings
+    from thyrodata.curation.agree import ReportedAgreement, report_agreement
     from thyrodata.curation.annotate import ImportedReadings, import_readings
+    from thyrodata.curation.decisions import import_decisions
     from thyrodata.curation.derive import DerivedImages, derive
     from thyrodata.curation.diff import Difference, diff
     from thyrodata.curation.merge import Merged, merge
+    from thyrodata.curation.queue import QueuedConflicts
     from thyrodata.curation.relabel import Relabelling, relabel
     from thyrodata.curation.remove import Removal, remove
+    from thyrodata.curation.resolve import ResolvedReadings, resolve_readings
+    from thyrodata.curation.score import ScoredPredictions, score_predictions
     from thyrodata.curation.select import Selected, select
     from thyrodata.curation.update import Update, update
     from thyrodata.curation.worklists import ExportedWorkLists, export_worklists
@@ -51,8 +57,12 @@ __all__ = [
     "ImageRecord",
     "ImportedReadings",
     "Merged",
+    "QueuedConflicts",
     "Relabelling",
     "Removal",
+    "ReportedAgreement",
+    "ResolvedReadings",
+    "ScoredPredictions",
     "Selected",
     "SplitPlan",
     "ThyrodataError",
@@ -67,13 +77,18 @@ __all__ = [
     "diff",
     "export",
     "export_worklists",
+    "import_decisions",
     "import_readings",
     "merge",
     "open",
+    "queue_readings",
     "relabel",
     "remove",
+    "report_agreement",
     "report_capture",
+    "resolve_readings",
     "run_capture",
+    "score_predictions",
     "select",
     "show",
     "update",
@@ -95,8 +110,12 @@ _HOMES = {
     "ImageRecord": "schema.record",
     "ImportedReadings": "curation.annotate",
     "Merged": "curation.merge",
+    "QueuedConflicts": "curation.queue",
     "Relabelling": "curation.relabel",
     "Removal": "curation.remove",
+    "ReportedAgreement": "curation.agree",
+    "ResolvedReadings": "curation.resolve",
+    "ScoredPredictions": "curation.score",
     "Selected": "curation.select",
     "SplitPlan": "partition",
     "ThyrodataError": "errors",
@@ -110,12 +129,17 @@ _HOMES = {
     "diff": "curation.diff",
     "export": "exports.run",
     "export_worklists": "curation.worklists",
+    "import_decisions": "curation.decisions",
     "import_readings": "curation.annotate",
     "merge": "curation.merge",
+    "queue_readings": "curation.adjudicate",
     "relabel": "curation.relabel",
     "remove": "curation.remove",
+    "report_agreement": "curation.agree",
     "report_capture": "collection.report",
+    "resolve_readings": "curation.resolve",
     "run_capture": "collection.run",
+    "score_predictions": "curation.score",
     "select": "curation.select",
     "show": "reports.show",
     "update": "curation.update",

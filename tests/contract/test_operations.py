@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from curated import content, unchanged
+from drawing_tools import Drawn, cvat_xml
 
 from tests.fixtures.ddti637.make import make as make_ddti637
 from thyrodata.change import sums_sha256
@@ -18,8 +19,19 @@ from thyrodata.conversion import convert
 from thyrodata.curation.worklists import export_worklists
 from thyrodata.dataset import Dataset
 from thyrodata.partition import audit_dataset
+from thyrodata.schema.geometry import Box
 from thyrodata.schema.record import ImageRecord
 
+POLICY = """
+name: two
+readers: [A, B]
+match: 0.1
+boxes:
+  agree: {iou: 0.5}
+  then: mean
+unmatched: adjudicate
+one-reader: leave
+"""
 CRITERIA = """
 criteria:
 - name: graded
@@ -53,7 +65,23 @@ def _annotate(given: Given) -> list[str]:
     ]
 
 
+def _agree(given: Given) -> list[str]:
+    return [
+        "agree",
+        "resolve",
+        str(given.parent),
+        "--policy",
+        str(given.beside / "policy.yaml"),
+        *_sources(given),
+    ]
+
+
+def _sources(given: Given) -> list[str]:
+    return [word for name in ("A", "B") for word in ("--with", f"{name}={given.beside / f'{name}.xml'}")]
+
+
 OPERATIONS: dict[str, Callable[[Given], list[str]]] = {
+    "agree": _agree,
     "annotate": _annotate,
     "derive": lambda given: ["derive", str(given.parent), "--grey", "--letterbox", "64x64"],
     "merge": lambda given: ["merge", str(given.parent), str(given.beside / "other")],
@@ -81,11 +109,27 @@ def given(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Given:
     make_ddti637(home / "ddti637")
     convert("ddti637", home / "ddti637", beside / "other")
     (beside / "criteria.yaml").write_text(CRITERIA)
+    (beside / "policy.yaml").write_text(POLICY)
+    for name, shift in (("A", 0), ("B", 2)):
+        (beside / f"{name}.xml").write_bytes(cvat_xml(_boxes(home / "parent", shift)))
     export_worklists(home / "parent", beside / "lists", readers=["A", "B"])
     handed = (beside / "lists/A/batch-01/annotations.xml").read_text()
     mark = r'\1><tag label="nothing to outline" source="manual"></tag></image>'
     (beside / "read.xml").write_text(re.sub(r"(<image [^>]*)/>", mark, handed))
     return Given(parent=home / "parent", raw=release, beside=beside)
+
+
+def _boxes(parent: Path, shift: int) -> list[Drawn]:
+    """A box on every image, as a reader draws it who sees things a little to the right."""
+    return [
+        Drawn(
+            name=Path(record.image.path or "").name,
+            width=record.image.width,
+            height=record.image.height,
+            shapes=[("nodule", Box(x=20 + shift, y=20, width=40, height=30))],
+        )
+        for record in Dataset(parent).records()
+    ]
 
 
 @operations

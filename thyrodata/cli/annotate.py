@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from thyrodata.curation.annotate import ImportedReadings
     from thyrodata.curation.worklists import ExportedWorkLists
 
-__all__ = ["app", "export", "take_in"]
+__all__ = ["app", "export", "print_readings", "take_in"]
 
 app = group("Give blinded work lists to readers, and add what they send back.")
 
@@ -105,7 +105,7 @@ def take_in(
             dry_run=dry_run,
             progress=show,
         )
-    emit(made.to_json(), lambda: _print_readings(made), json=json, quiet=quiet)
+    emit(made.to_json(), lambda: print_readings(made), json=json, quiet=quiet)
 
 
 def _print_lists(made: ExportedWorkLists) -> None:
@@ -140,7 +140,8 @@ def _list_notes(made: ExportedWorkLists, spread: int) -> Iterator[str]:
     yield "nothing was written" if made.dry_run else f"key          {place}: give it to no reader"
 
 
-def _print_readings(made: ImportedReadings) -> None:
+def print_readings(made: ImportedReadings) -> None:
+    """Print what a reader's files came to."""
     from thyrodata.cli.output import lines, table
 
     said = made.to_json()

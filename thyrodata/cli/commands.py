@@ -29,6 +29,7 @@ _PLACES = {
     "remove": "remove:remove",
     "split": "splits:app",
     "annotate": "annotate:app",
+    "agree": "agree:app",
     "capture": "capture:app",
     "key": "key:app",
     "export": "exports:export",
