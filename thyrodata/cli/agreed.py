@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from thyrodata.curation.queue import QueuedConflicts
     from thyrodata.curation.resolve import ResolvedReadings
     from thyrodata.curation.score import ScoredPredictions
+    from thyrodata.exports.fiftyone import ConflictsView
 
-__all__ = ["print_queue", "print_report", "print_resolved", "print_score"]
+__all__ = ["print_queue", "print_report", "print_resolved", "print_score", "print_view"]
 
 SHOWN = 3
 """Places of a note that a terminal shows; a report has all."""
@@ -128,6 +129,19 @@ def print_queue(made: QueuedConflicts) -> None:
         lines([f"note: {len(made.without_file)} images are not given: there are only their annotations"])
     lines(["note: what is burned into the pixels (names, text, calipers) stays, and was not looked for"])
     lines(["nothing was written" if made.dry_run else f"key          {made.out}/key.csv: give it to nobody"])
+
+
+def print_view(made: ConflictsView) -> None:
+    """Print what can be looked at, and how."""
+    lines([f"{made.images} images, {made.shapes} shapes in the FiftyOne dataset {made.name}"])
+    if made.as_pixels:
+        lines([f"note: {made.as_pixels} shapes are shown as the pixels that they cover"])
+    lines(f"note: not shown: {note.what} ({note.where})" for note in made.not_shown)
+    if made.without_file:
+        lines([f"note: {len(made.without_file)} images are not shown: there are only their annotations"])
+    lines(["note: images and groups are named: this is nothing for an arbiter who must not know them"])
+    launch = f"FIFTYONE_DO_NOT_TRACK=true fiftyone app launch {made.name} --address 127.0.0.1"
+    lines([f"look         {launch}, and choose the view side by side"])
 
 
 def print_score(made: ScoredPredictions) -> None:

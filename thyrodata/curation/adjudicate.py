@@ -1,4 +1,4 @@
-"""Agree queue: what readers disagree on goes to an arbiter."""
+"""Agree queue and agree view: what readers disagree on goes to an arbiter, or is looked at side by side."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from thyrodata.curation.resolve import policy_of
 from thyrodata.dataset import Dataset
 from thyrodata.engine import Progress
 from thyrodata.errors import UsageError
+from thyrodata.exports.fiftyone import ConflictsView, conflicts_view
 from thyrodata.revision import opened
 
-__all__ = ["queue_readings"]
+__all__ = ["queue_readings", "view_readings"]
 
 
 def queue_readings(
@@ -58,14 +59,7 @@ def queue_readings(
         OutputError: ``out`` is in the way or cannot be written.
     """
     source = opened(dataset)
-    chosen = policy_of(policy if policy is not None else _own_policy(source))
-    conflicts = tuple(_conflicts(source, chosen))
-    if not conflicts:
-        raise UsageError(
-            f"the policy {chosen.name} leaves no drawing open",
-            where=str(source.path),
-            hint="there is nothing to queue",
-        )
+    conflicts = _open_conflicts(source, policy)
     return queue_conflicts(
         source,
         out,
@@ -78,6 +72,56 @@ def queue_readings(
         workers=workers,
         progress=progress,
     )
+
+
+def view_readings(
+    dataset: Dataset | str | Path,
+    name: str,
+    *,
+    policy: str | Path | Policy | None = None,
+    seed: int = 0,
+    previews: str | Path = "previews",
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> ConflictsView:
+    """Make a FiftyOne dataset of what a policy leaves open, the readings of an image side by side.
+
+    It is for looking: nothing comes back from it. Readings are numbered as in the queue of the same seed and
+    their readers are not named, but images and groups are.
+
+    Args:
+        dataset: The dataset with the readings, or its folder.
+        name: Of the FiftyOne dataset.
+        policy: The policy, or its file; by default the one that the dataset was resolved by.
+        seed: Of the numbers of readings.
+        previews: The folder for 8-bit pictures of images that have more bits, which the App cannot show.
+        overwrite: Replace a dataset of this name that thyrodata has made.
+        progress: Called with the number of images done and of all.
+
+    Raises:
+        MissingExtraError: FiftyOne or its database is not there.
+        UsageError: There is no policy, nothing is open, or the name is taken.
+        DatasetError: The dataset is damaged.
+        CaseError: An image cannot be decoded.
+        OutputError: A picture cannot be written.
+    """
+    source = opened(dataset)
+    conflicts = _open_conflicts(source, policy)
+    return conflicts_view(
+        source, conflicts, name, previews=Path(previews), seed=seed, overwrite=overwrite, progress=progress
+    )
+
+
+def _open_conflicts(dataset: Dataset, policy: str | Path | Policy | None) -> tuple[Conflict, ...]:
+    chosen = policy_of(policy if policy is not None else _own_policy(dataset))
+    conflicts = tuple(_conflicts(dataset, chosen))
+    if not conflicts:
+        raise UsageError(
+            f"the policy {chosen.name} leaves no drawing open",
+            where=str(dataset.path),
+            hint="there is nothing to queue",
+        )
+    return conflicts
 
 
 def _conflicts(dataset: Dataset, policy: Policy) -> Iterator[Conflict]:
