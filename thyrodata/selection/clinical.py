@@ -9,6 +9,7 @@ from math import isfinite
 from pathlib import PurePath
 
 from thyrodata.errors import RawLayoutError
+from thyrodata.io.parquettable import read_parquet_table
 from thyrodata.io.raw import RawFile
 from thyrodata.io.tables import read_table
 from thyrodata.selection.conditions import Level
@@ -74,7 +75,7 @@ class ClinicalTable:
 
 
 def read_clinical(file: RawFile) -> ClinicalTable:
-    """Read a clinical table.
+    """Read a clinical table, CSV or Parquet.
 
     The first column is ``group_id``, ``nodule_id`` or ``image_id``; after ``nodule_id`` there may be
     ``group_id`` as the second one. The others are clinical fields, whose texts are stripped; an empty one
@@ -84,7 +85,7 @@ def read_clinical(file: RawFile) -> ClinicalTable:
         CaseError: The file cannot be read, or a row has not as many cells as the header.
         RawLayoutError: It is empty, broken, begins with no id, or has no other column.
     """
-    table = read_table(file, (), ends=False)
+    table = read_parquet_table(file) if file.suffix == ".parquet" else read_table(file, (), ends=False)
     first = table.columns[0] if table.columns else ""
     if first not in _LEVELS:
         raise RawLayoutError(
