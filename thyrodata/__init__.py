@@ -20,19 +20,24 @@ if TYPE_CHECKING:
     from thyrodata.collection.report import CaptureReport, report_capture
     from thyrodata.collection.run import Captured, run_capture
     from thyrodata.conversion import Conversion, convert
-    from thyrodata.curation.adjudicate import queue_readings
+    from thyrodata.curation.adjudicate import queue_readings, view_readings
     from thyrodata.curation.agree import ReportedAgreement, report_agreement
     from thyrodata.curation.annotate import ImportedReadings, import_readings
     from thyrodata.curation.decisions import import_decisions
     from thyrodata.curation.derive import DerivedImages, derive
     from thyrodata.curation.diff import Difference, diff
+    from thyrodata.curation.duplicates import Duplicates, find_duplicates
+    from thyrodata.curation.markers import FoundMarkers, find_markers
     from thyrodata.curation.merge import Merged, merge
+    from thyrodata.curation.qc import QualityReport, run_qc
     from thyrodata.curation.queue import QueuedConflicts
     from thyrodata.curation.relabel import Relabelling, relabel
     from thyrodata.curation.remove import Removal, remove
+    from thyrodata.curation.report import DatasetReport, report_dataset
     from thyrodata.curation.resolve import ResolvedReadings, resolve_readings
     from thyrodata.curation.score import ScoredPredictions, score_predictions
     from thyrodata.curation.select import Selected, select
+    from thyrodata.curation.shortcuts import ShortcutAudit, audit_shortcuts
     from thyrodata.curation.update import Update, update
     from thyrodata.curation.worklists import ExportedWorkLists, export_worklists
     from thyrodata.dataset import Dataset
@@ -49,14 +54,18 @@ __all__ = [
     "Captured",
     "Conversion",
     "Dataset",
+    "DatasetReport",
     "DerivedImages",
     "Detection",
     "Difference",
+    "Duplicates",
     "Exported",
     "ExportedWorkLists",
+    "FoundMarkers",
     "ImageRecord",
     "ImportedReadings",
     "Merged",
+    "QualityReport",
     "QueuedConflicts",
     "Relabelling",
     "Removal",
@@ -64,6 +73,7 @@ __all__ = [
     "ResolvedReadings",
     "ScoredPredictions",
     "Selected",
+    "ShortcutAudit",
     "SplitPlan",
     "ThyrodataError",
     "Update",
@@ -71,12 +81,15 @@ __all__ = [
     "add_split",
     "audit_capture",
     "audit_dataset",
+    "audit_shortcuts",
     "convert",
     "derive",
     "detect",
     "diff",
     "export",
     "export_worklists",
+    "find_duplicates",
+    "find_markers",
     "import_decisions",
     "import_readings",
     "merge",
@@ -86,12 +99,15 @@ __all__ = [
     "remove",
     "report_agreement",
     "report_capture",
+    "report_dataset",
     "resolve_readings",
     "run_capture",
+    "run_qc",
     "score_predictions",
     "select",
     "show",
     "update",
+    "view_readings",
 ]
 
 __version__ = "0.1.0"
@@ -102,14 +118,18 @@ _HOMES = {
     "Captured": "collection.run",
     "Conversion": "conversion",
     "Dataset": "dataset",
+    "DatasetReport": "curation.report",
     "DerivedImages": "curation.derive",
     "Detection": "detection",
     "Difference": "curation.diff",
+    "Duplicates": "curation.duplicates",
     "Exported": "exports.run",
     "ExportedWorkLists": "curation.worklists",
+    "FoundMarkers": "curation.markers",
     "ImageRecord": "schema.record",
     "ImportedReadings": "curation.annotate",
     "Merged": "curation.merge",
+    "QualityReport": "curation.qc",
     "QueuedConflicts": "curation.queue",
     "Relabelling": "curation.relabel",
     "Removal": "curation.remove",
@@ -117,18 +137,22 @@ _HOMES = {
     "ResolvedReadings": "curation.resolve",
     "ScoredPredictions": "curation.score",
     "Selected": "curation.select",
+    "ShortcutAudit": "curation.shortcuts",
     "SplitPlan": "partition",
     "ThyrodataError": "errors",
     "Update": "curation.update",
     "add_split": "partition",
     "audit_capture": "capture.audit",
     "audit_dataset": "partition",
+    "audit_shortcuts": "curation.shortcuts",
     "convert": "conversion",
     "derive": "curation.derive",
     "detect": "detection",
     "diff": "curation.diff",
     "export": "exports.run",
     "export_worklists": "curation.worklists",
+    "find_duplicates": "curation.duplicates",
+    "find_markers": "curation.markers",
     "import_decisions": "curation.decisions",
     "import_readings": "curation.annotate",
     "merge": "curation.merge",
@@ -137,12 +161,15 @@ _HOMES = {
     "remove": "curation.remove",
     "report_agreement": "curation.agree",
     "report_capture": "collection.report",
+    "report_dataset": "curation.report",
     "resolve_readings": "curation.resolve",
     "run_capture": "collection.run",
+    "run_qc": "curation.qc",
     "score_predictions": "curation.score",
     "select": "curation.select",
     "show": "reports.show",
     "update": "curation.update",
+    "view_readings": "curation.adjudicate",
 }
 
 

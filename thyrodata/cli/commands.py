@@ -30,6 +30,8 @@ _PLACES = {
     "split": "splits:app",
     "annotate": "annotate:app",
     "agree": "agree:app",
+    "qc": "qc:app",
+    "report": "report:report",
     "capture": "capture:app",
     "key": "key:app",
     "export": "exports:export",
