@@ -20,7 +20,7 @@ def with_arrow() -> Fault:
 
 FAULTS = {
     "TD201": pictured(PhantomSpec(seed=3, calipers="+", mark_colour="cyan")),
-    "TD202": pictured(PhantomSpec(seed=3, burned_in_text="TIRADS 4C", mark_colour="yellow")),
+    "TD202": pictured(PhantomSpec(seed=3, burned_in_text="TIRADS 4C")),
     "TD203": with_arrow(),
 }
 """By code."""
