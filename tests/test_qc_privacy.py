@@ -16,6 +16,7 @@ from tests import toy
 from thyrodata.qc import privacy
 from thyrodata.qc.filetexts import FileText, file_texts
 from thyrodata.qc.rule import Issue, Reads
+from thyrodata.qc.whole import Whole
 from thyrodata.schema.record import ImageRecord, Remark, SourceField
 
 GREY = Image.new("L", (16, 12))
@@ -41,7 +42,7 @@ def jpeg(comment: str = "", **exif: Any) -> bytes:
 def issues(folder: Path, record: ImageRecord, image: bytes | None = None) -> list[Issue]:
     files = {} if image is None else {str(record.image.path): image}
     dataset = toy.make_dataset(folder / "d", [record], files)
-    subjects = {Reads.RECORD: record, Reads.DATASET: dataset}
+    subjects = {Reads.RECORD: record, Reads.FILES: Whole(dataset)}
     return [issue for rule in privacy.RULES for issue in rule.issues(subjects[rule.reads])]
 
 

@@ -20,7 +20,7 @@ from thyrodata.cli.quality import LISTED, print_duplicates
 from thyrodata.conversion import convert
 from thyrodata.curation.duplicates import Duplicates
 from thyrodata.curation.qc import ACCOUNT, ISSUES, run_qc
-from thyrodata.dataset import HISTORY
+from thyrodata.dataset import HISTORY, Dataset
 from thyrodata.errors import DatasetError, InterruptedRunError, UsageError
 from thyrodata.partition import SplitPlan, add_split
 from thyrodata.phantoms import PhantomSpec, jpeg_bytes, phantom
@@ -370,3 +370,15 @@ def test_copies_quality_and_privacy_of_the_ddti_sample(samples, tmp_path):
         "TD306": {"1_2", "92_4", "233_2"},
         "TD502": {"142_2"},
     }
+
+
+def test_what_rules_of_files_cannot_read_is_listed(copied):
+    """A copy of a broken file would not be found: that is said, also where no rule reads pixels."""
+    broken, gone, *_ = Dataset(copied).records()
+    whole = (copied / broken.image.path).read_bytes()
+    (copied / broken.image.path).write_bytes(whole[: len(whole) // 2])
+    (copied / gone.image.path).unlink()
+    report = run_qc(copied, select=["TD301"], write=False)
+    assert {each.image_id for each in report.checked.unread} == {broken.image_id, gone.image_id}
+    report = run_qc(copied, select=["TD601"], write=False)
+    assert {each.image_id for each in report.checked.unread} == {gone.image_id}

@@ -23,7 +23,7 @@ from thyrodata.pool import mapped
 from thyrodata.qc.look import look_at
 from thyrodata.qc.marks import MarkKind
 from thyrodata.qc.painting import Inpaint
-from thyrodata.qc.run import Unread
+from thyrodata.qc.rule import Unread
 from thyrodata.revision import Revision, opened, revise
 from thyrodata.schema.geometry import Mask
 from thyrodata.schema.plain import to_plain

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from thyrodata.dataset import Dataset
 from thyrodata.duplicates import Picture, Same, find_same
 from thyrodata.engine import Progress
 from thyrodata.qc.altered import Altered, describe_pictures, find_altered
 
-__all__ = ["Copies", "copies_in", "find_copies", "pictures_of"]
+__all__ = ["Copies", "find_copies", "pictures_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,16 +36,6 @@ def pictures_of(dataset: Dataset) -> tuple[Picture, ...]:
         for member in dataset.survey().members
         if member.path is not None
     )
-
-
-@lru_cache(maxsize=1)  # each rule of one run asks
-def copies_in(dataset: Dataset) -> Copies:
-    """Return the copies within a dataset.
-
-    Raises:
-        DatasetError: The records are missing or damaged.
-    """
-    return find_copies(pictures_of(dataset))
 
 
 def find_copies(pictures: Sequence[Picture], *, workers: int = 1, progress: Progress | None = None) -> Copies:

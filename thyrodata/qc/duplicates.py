@@ -12,17 +12,17 @@ from thyrodata.duplicates import How, Same
 from thyrodata.io.parquet import stream_as
 from thyrodata.merging.conflicts import differences
 from thyrodata.merging.glance import Glance
-from thyrodata.qc.copies import copies_in
 from thyrodata.qc.drawn import areas
 from thyrodata.qc.rule import Found, Reads, Rule, Severity
+from thyrodata.qc.whole import Whole
 from thyrodata.schema.record import ImageRecord
 
 __all__ = ["RULES"]
 
 
-def _within_group(dataset: Dataset) -> Iterator[Found]:
-    group_of = _groups(dataset)
-    for pair in copies_in(dataset).pairs:
+def _within_group(whole: Whole) -> Iterator[Found]:
+    group_of = _groups(whole.dataset)
+    for pair in whole.copies.pairs:
         first, second = pair.image_ids
         if group_of[first] == group_of[second]:
             yield Found(
@@ -32,9 +32,9 @@ def _within_group(dataset: Dataset) -> Iterator[Found]:
             )
 
 
-def _across_groups(dataset: Dataset) -> Iterator[Found]:
-    group_of = _groups(dataset)
-    for pair in copies_in(dataset).pairs:
+def _across_groups(whole: Whole) -> Iterator[Found]:
+    group_of = _groups(whole.dataset)
+    for pair in whole.copies.pairs:
         first, second = pair.image_ids
         if group_of[first] != group_of[second]:
             yield Found(
@@ -49,9 +49,11 @@ def _groups(dataset: Dataset) -> dict[str, str]:
     return {member.image_id: member.group_id for member in dataset.survey().members}
 
 
-def _outlines(dataset: Dataset) -> Iterator[Found]:
-    equal = [pair.image_ids for pair in _equal_pictures(dataset)]
-    records = {record.image_id: record for record in dataset.records({name for ids in equal for name in ids})}
+def _outlines(whole: Whole) -> Iterator[Found]:
+    equal = [pair.image_ids for pair in _equal_pictures(whole)]
+    records = {
+        record.image_id: record for record in whole.dataset.records({name for ids in equal for name in ids})
+    }
     for first, second in equal:
         one, other = records[first], records[second]
         if (one.image.width, one.image.height) != (other.image.width, other.image.height):
@@ -71,9 +73,9 @@ def _outlines(dataset: Dataset) -> Iterator[Found]:
         )
 
 
-def _equal_pictures(dataset: Dataset) -> Iterator[Same]:
+def _equal_pictures(whole: Whole) -> Iterator[Same]:
     """Yield the pairs of equal pixels in which what is drawn in one lies at the same place in the other."""
-    for pair in copies_in(dataset).pairs:
+    for pair in whole.copies.pairs:
         if isinstance(pair, Same) and pair.how is not How.GREY_LEVELS and pair.offset_px == (0, 0):
             yield pair
 
@@ -93,9 +95,9 @@ def _covered(record: ImageRecord) -> NDArray[np.bool_] | None:
     return covered
 
 
-def _labels(dataset: Dataset) -> Iterator[Found]:
-    same = [pair for pair in copies_in(dataset).pairs if isinstance(pair, Same)]
-    images = {glance.image_id: glance for glance in stream_as(dataset.path / RECORDS_FILE, Glance)}
+def _labels(whole: Whole) -> Iterator[Found]:
+    same = [pair for pair in whole.copies.pairs if isinstance(pair, Same)]
+    images = {glance.image_id: glance for glance in stream_as(whole.dataset.path / RECORDS_FILE, Glance)}
     for each in differences(same, images):
         if each.comparable:
             first, second = (", ".join(said) for said in each.said)
@@ -108,7 +110,7 @@ def _labels(dataset: Dataset) -> Iterator[Found]:
 
 
 RULES = tuple(
-    Rule(code=code, title=title, severity=severity, reads=Reads.DATASET, check=check)
+    Rule(code=code, title=title, severity=severity, reads=Reads.FILES, check=check)
     for code, title, severity, check in (
         ("TD301", "Same picture twice in a group", Severity.NOTE, _within_group),
         ("TD302", "Same picture in several groups", Severity.WARNING, _across_groups),

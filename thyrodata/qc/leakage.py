@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from thyrodata.dataset import Dataset
-from thyrodata.qc.copies import copies_in
 from thyrodata.qc.rule import Found, Reads, Rule, Severity
+from thyrodata.qc.whole import Whole
 from thyrodata.splits import EXCLUDED
 
 __all__ = ["RULES"]
@@ -20,9 +20,9 @@ HINT = (
 )
 
 
-def _pictures(dataset: Dataset) -> Iterator[Found]:
-    for name, part_of in _splits(dataset):
-        for cluster in copies_in(dataset).clusters:
+def _pictures(whole: Whole) -> Iterator[Found]:
+    for name, part_of in _splits(whole.dataset):
+        for cluster in whole.copies.clusters:
             for image_id, first in _elsewhere(cluster, part_of):
                 yield Found(
                     image_id=image_id,
@@ -76,11 +76,11 @@ def _splits(dataset: Dataset) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 RULES = tuple(
-    Rule(code=code, title=title, severity=severity, reads=Reads.DATASET, check=check)
-    for code, title, severity, check in (
-        ("TD303", "Same picture in several parts", Severity.ERROR, _pictures),
-        ("TD304", "Group in several parts", Severity.ERROR, _groups),
-        ("TD305", "Split of other images", Severity.WARNING, _fit),
+    Rule(code=code, title=title, severity=severity, reads=reads, check=check)
+    for code, title, severity, reads, check in (
+        ("TD303", "Same picture in several parts", Severity.ERROR, Reads.FILES, _pictures),
+        ("TD304", "Group in several parts", Severity.ERROR, Reads.DATASET, _groups),
+        ("TD305", "Split of other images", Severity.WARNING, Reads.DATASET, _fit),
     )
 )
 """The rules of splits."""

@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from thyrodata.dataset import Dataset
 from thyrodata.errors import DatasetError
 from thyrodata.qc.filetexts import FileText, file_texts
 from thyrodata.qc.rule import Found, Reads, Rule, Severity
+from thyrodata.qc.whole import Whole
 from thyrodata.schema.record import ImageRecord
 
 __all__ = ["RULES"]
@@ -44,12 +44,13 @@ _OF_THE_FILE = ("PNG date:", "PNG Creation Time", "PNG Software")
 TOLD = {_DATE: "a date", _PERSON: "a name as DICOM writes it", _UID: "a UID"}
 
 
-def _files(dataset: Dataset) -> Iterator[Found]:
-    for record in dataset.records():
+def _files(whole: Whole) -> Iterator[Found]:
+    for record in whole.dataset.records():
         try:
-            data = dataset.image_bytes(record) or b""
-        except DatasetError:
-            continue  # the rules that read pixels name it
+            data = whole.dataset.image_bytes(record) or b""
+        except DatasetError as error:
+            whole.miss(record.image_id, error.message)
+            continue
         told = sorted({f"{text.name}: {what}" for text in file_texts(data) for what in _personal(text)})
         if told:
             yield Found(
@@ -115,7 +116,7 @@ RULES = (
         code="TD601",
         title="Image file that may identify",
         severity=Severity.WARNING,
-        reads=Reads.DATASET,
+        reads=Reads.FILES,
         check=_files,
     ),
     Rule(

@@ -10,7 +10,7 @@ from typing import Any
 
 from thyrodata.errors import SchemaError
 
-__all__ = ["Found", "Issue", "Reads", "Rule", "Severity"]
+__all__ = ["Found", "Issue", "Reads", "Rule", "Severity", "Unread"]
 
 _CODE = re.compile("TD[1-9][0-9]{2}")
 
@@ -39,7 +39,9 @@ class Reads(Enum):
     PIXELS = "pixels"
     """A :class:`~thyrodata.qc.look.Look`: a record and its decoded image."""
     DATASET = "dataset"
-    """A :class:`~thyrodata.dataset.Dataset`: what no image shows alone."""
+    """A :class:`~thyrodata.dataset.Dataset`: what no record shows alone."""
+    FILES = "files"
+    """A :class:`~thyrodata.qc.whole.Whole`: all image files of a dataset."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,3 +118,12 @@ class Rule:
                 hint=found.hint,
                 score=found.score,
             )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """An image whose pixels no rule has seen. Its record has been read."""
+
+    image_id: str
+    why: str
+    hint: str

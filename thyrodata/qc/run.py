@@ -14,22 +14,14 @@ from thyrodata.engine import Progress
 from thyrodata.errors import CaseError, DatasetError
 from thyrodata.pool import mapped
 from thyrodata.qc.look import look_at
-from thyrodata.qc.rule import Issue, Reads, Rule
+from thyrodata.qc.rule import Issue, Reads, Rule, Unread
+from thyrodata.qc.whole import Whole
 from thyrodata.schema.record import ImageRecord
 
-__all__ = ["Checked", "Unread", "check_dataset"]
+__all__ = ["Checked", "check_dataset"]
 
 CHUNK = 32
 """Images in a chunk: about a second's work, which is the most that stopping a run loses for each worker."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unread:
-    """An image whose pixels no rule has seen. Its record has been read."""
-
-    image_id: str
-    why: str
-    hint: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +64,9 @@ def check_dataset(
         DatasetError: The records are missing or damaged.
         ThyrodataError: A worker process died.
     """
-    of_images = tuple(rule for rule in rules if rule.reads is not Reads.DATASET)
-    of_dataset = [rule for rule in rules if rule.reads is Reads.DATASET]
+    of_images = tuple(rule for rule in rules if rule.reads in {Reads.RECORD, Reads.PIXELS})
+    of_dataset = [rule for rule in rules if rule.reads in {Reads.DATASET, Reads.FILES}]
+    whole = Whole(dataset, workers=workers)
     images = sum(tally.n for tally in dataset.manifest.counts if tally.what == "images")
     left, steps = images if of_images else 0, (images if of_images else 0) + len(of_dataset)
     issues: list[Issue] = []
@@ -86,7 +79,8 @@ def check_dataset(
             if progress:
                 progress(steps - left - len(of_dataset), steps)
         while of_dataset:
-            issues += [*of_dataset[0].issues(dataset)]
+            rule = of_dataset[0]
+            issues += [*rule.issues(whole if rule.reads is Reads.FILES else dataset)]
             del of_dataset[0]
             if progress:
                 progress(steps - len(of_dataset), steps)
@@ -95,7 +89,7 @@ def check_dataset(
     return Checked(
         rules=tuple(rules),
         issues=tuple(sorted(issues, key=attrgetter("code"))),
-        unread=tuple(unread),
+        unread=tuple({each.image_id: each for each in (*whole.unread, *unread)}.values()),
         images=images,
         images_not_reached=left,
         rules_not_run=tuple(rule.code for rule in of_dataset),
