@@ -382,3 +382,9 @@ def test_what_rules_of_files_cannot_read_is_listed(copied):
     assert {each.image_id for each in report.checked.unread} == {broken.image_id, gone.image_id}
     report = run_qc(copied, select=["TD601"], write=False)
     assert {each.image_id for each in report.checked.unread} == {gone.image_id}
+
+
+def test_without_copies_there_is_no_file_of_links(pictures, tmp_path):
+    said = run("duplicates", pictures.path, "-o", tmp_path / "links.csv")
+    assert (said.exit_code, "nothing was written" in said.output) == (0, True)
+    assert not (tmp_path / "links.csv").exists()

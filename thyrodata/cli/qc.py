@@ -116,9 +116,10 @@ def duplicates(
 
     with progress("qc", quiet=quiet or json) as show:
         made = find_duplicates(data, workers=workers, progress=show)
-    if out is not None:
-        write_file(out, made.links_csv().encode())
-    emit(made.to_json(), lambda: print_duplicates(made, out), json=json, quiet=quiet)
+    links = out if made.clusters else None  # a file without a row is refused where links are read
+    if links is not None:
+        write_file(links, made.links_csv().encode())
+    emit(made.to_json(), lambda: print_duplicates(made, links), json=json, quiet=quiet)
 
 
 @app.command("shortcuts")
