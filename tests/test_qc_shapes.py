@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from thyrodata.agreement.outlines import longest_diameter
+from thyrodata.agreement.raster import overlap
 from thyrodata.io.masks import encode_mask
 from thyrodata.qc.crossings import crossing
-from thyrodata.qc.drawn import drawn, longest_diameter, overlap
+from thyrodata.qc.drawn import drawn
 
 small = st.integers(0, 7)
 rings = st.lists(st.tuples(small, small), min_size=3, max_size=9)

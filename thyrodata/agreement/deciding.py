@@ -12,7 +12,7 @@ from thyrodata.agreement.clusters import Cluster
 from thyrodata.agreement.drawings import Drawing, overlap_iou
 from thyrodata.agreement.policy import BoxRule, OutlineRule, Policy, Unmatched
 from thyrodata.agreement.raster import Raster, dice
-from thyrodata.agreement.shapes import at_share, intersection, mean_shape, staple, union
+from thyrodata.agreement.shapes import STAPLE_READERS, at_share, intersection, mean_shape, staple, union
 from thyrodata.agreement.votes import Outcome
 from thyrodata.io.masks import encode_mask
 from thyrodata.schema.geometry import Box, Geometry, Mask
@@ -149,7 +149,7 @@ def _outline(
     chosen = policy.outlines
     if chosen is None:
         return None, "not-asked"
-    if chosen.rule is OutlineRule.STAPLE and len(rasters) < 3:  # noqa: PLR2004 -- of two it is chance
+    if chosen.rule is OutlineRule.STAPLE and len(rasters) < STAPLE_READERS:
         return None, "too-few-for-staple"
     match chosen.rule:
         case OutlineRule.INTERSECTION:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from thyrodata.dataset import RECORDS_FILE, Dataset
 from thyrodata.io.parquet import stream_as
 from thyrodata.schema.record import Finding, Label, Read, Reading, best_coverage
-from thyrodata.schema.vocab import Coverage, GroupKind
+from thyrodata.schema.vocab import Basis, Coverage, GroupKind
 
 __all__ = [
+    "PATHOLOGY",
     "ReadImage",
     "ReadNodule",
     "ReadPicture",
@@ -19,6 +20,10 @@ __all__ = [
     "readers_of",
     "stated_coverage",
 ]
+
+
+PATHOLOGY = frozenset({Basis.CYTOLOGY, Basis.HISTOLOGY})
+"""What a label rests on that no reader of the image has seen: it is never voted on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

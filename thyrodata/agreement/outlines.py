@@ -16,7 +16,17 @@ from numpy.typing import NDArray
 
 from thyrodata.agreement.raster import Raster
 
-__all__ = ["Points", "Spacing", "Surfels", "diameter", "edge", "nearest", "nearest_in_trees", "surfels"]
+__all__ = [
+    "Points",
+    "Spacing",
+    "Surfels",
+    "diameter",
+    "edge",
+    "longest_diameter",
+    "nearest",
+    "nearest_in_trees",
+    "surfels",
+]
 
 Spacing = tuple[float, float]
 """Distance between pixel centres down a column and along a row."""
@@ -99,6 +109,11 @@ def diameter(corners: Points, spacing: Spacing) -> float:
     heights = np.subtract.outer(rows[on_left], rows[on_right]) * spacing[0]
     widths = np.subtract.outer(left[on_left], right[on_right]) * spacing[1]
     return float(np.sqrt((heights**2 + widths**2).max()))
+
+
+def longest_diameter(of: Raster, spacing: Spacing = (1.0, 1.0)) -> float:
+    """Return the greatest distance between two corners of a drawing's pixels, in the unit of the spacing."""
+    return diameter(surfels(of, spacing).points, spacing)
 
 
 def _bulges(y: NDArray[np.intp], x: NDArray[np.intp]) -> NDArray[np.bool_]:

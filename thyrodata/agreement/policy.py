@@ -27,6 +27,7 @@ from enum import Enum
 from math import isfinite
 from typing import TypeVar
 
+from thyrodata.agreement.shapes import STAPLE_READERS
 from thyrodata.errors import UsageError
 from thyrodata.io.raw import RawFile
 from thyrodata.io.yamltext import YamlNode, parse_yaml
@@ -48,7 +49,6 @@ __all__ = [
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _HINT = "compare it with the example of docs/agreement.md"
 _FEWEST = 2
-_FEWEST_FOR_STAPLE = 3
 
 
 class OutlineRule(Enum):
@@ -192,7 +192,7 @@ class Policy:
         self._check_rules()
 
     def _check_rules(self) -> None:
-        many = len(self.readers) >= _FEWEST_FOR_STAPLE
+        many = len(self.readers) >= STAPLE_READERS
         if self.outlines and self.outlines.rule is OutlineRule.STAPLE and not many:
             raise UsageError(
                 "STAPLE needs three readers: of two it returns their union or intersection by chance",

@@ -36,6 +36,16 @@ class Raster:
             raise ValueError("the pixels of a raster are not cut to their extent")
 
     @property
+    def right(self) -> int:
+        """The first column right of it."""
+        return self.left + int(self.pixels.shape[1])
+
+    @property
+    def bottom(self) -> int:
+        """The first row below it."""
+        return self.top + int(self.pixels.shape[0])
+
+    @property
     def area(self) -> int:
         """Number of pixels."""
         return int(np.count_nonzero(self.pixels))

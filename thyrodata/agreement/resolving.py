@@ -16,12 +16,12 @@ from thyrodata.agreement.clusters import Cluster, cluster
 from thyrodata.agreement.deciding import Decision, decide_drawing, least_agreement
 from thyrodata.agreement.drawings import Drawing, drawings_by, unfit_by
 from thyrodata.agreement.grading import GradeDecision, decide_grade
-from thyrodata.agreement.images import ReadImage, has_read, stated_coverage
+from thyrodata.agreement.images import PATHOLOGY, ReadImage, has_read, stated_coverage
 from thyrodata.agreement.policy import Lone, Policy
 from thyrodata.agreement.votes import BOX, OUTLINE, Outcome, Vote, Voter
 from thyrodata.schema.geometry import Geometry
 from thyrodata.schema.record import Derived, Finding, Label, Read, Reading
-from thyrodata.schema.vocab import Basis, Coverage, Scope
+from thyrodata.schema.vocab import Coverage, Scope
 from thyrodata.survey import CONSENSUS
 
 __all__ = ["REASONS", "GradedThing", "OpenThing", "Resolution", "resolve_image"]
@@ -44,8 +44,6 @@ REASONS = {
     "unclear-match": "the drawings of three or more readers do not all overlap one another",
 }
 """Why readers do not agree, or nothing is decided."""
-
-_PATHOLOGY = {Basis.CYTOLOGY, Basis.HISTOLOGY}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +211,7 @@ class _Resolver:
     ) -> Finding:
         findings = [drawing.finding for drawing in made_of]
         nodules = {finding.nodule_id for finding in findings} - {None}
-        pathology = [label for finding in findings for label in finding.labels if label.basis in _PATHOLOGY]
+        pathology = [label for finding in findings for label in finding.labels if label.basis in PATHOLOGY]
         return Finding(
             finding_id=finding_id,
             # The arbiter's, where there is one; else they are all the same.
@@ -381,9 +379,9 @@ class _Resolver:
             if isinstance(finding.origin, Read) and (finding.origin.reader or "") in self._readers
             for label in finding.labels
         ]
-        return {label.value.scheme for label in labels if label.basis not in _PATHOLOGY}
+        return {label.value.scheme for label in labels if label.basis not in PATHOLOGY}
 
 
 def _on(scheme: str, labels: Iterable[Label]) -> tuple[Label, ...]:
     """Return the labels of a scheme that rest on the image: pathology is never voted on."""
-    return tuple(label for label in labels if label.value.scheme == scheme and label.basis not in _PATHOLOGY)
+    return tuple(label for label in labels if label.value.scheme == scheme and label.basis not in PATHOLOGY)

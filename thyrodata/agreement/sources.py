@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from thyrodata.agreement.images import ReadImage, ReadPicture, read_images, readers_of
+from thyrodata.agreement.images import PATHOLOGY, ReadImage, ReadPicture, read_images, readers_of
 from thyrodata.annotation.received import FileReading, readings_of_file
 from thyrodata.dataset import MANIFEST, Dataset
 from thyrodata.errors import UsageError
 from thyrodata.schema.record import Finding, Label, Read, Reading
-from thyrodata.schema.vocab import Basis, Coverage, GroupKind, Structure
+from thyrodata.schema.vocab import Coverage, GroupKind, Structure
 from thyrodata.survey import CONSENSUS
 
 __all__ = [
@@ -31,7 +31,6 @@ __all__ = [
 
 _NAMED = re.compile(r"([^/=\\]+)=(.+)", re.DOTALL)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_. -]{0,63}")
-_PATHOLOGY = {Basis.CYTOLOGY, Basis.HISTOLOGY}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,8 +147,7 @@ def _finding_as(finding: Finding, name: str) -> Finding:
 
 def _labels_as(labels: Iterable[Label], name: str) -> tuple[Label, ...]:
     return tuple(
-        label if label.basis in _PATHOLOGY else replace(label, reader=label.reader or name)
-        for label in labels
+        label if label.basis in PATHOLOGY else replace(label, reader=label.reader or name) for label in labels
     )
 
 

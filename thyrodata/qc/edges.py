@@ -8,8 +8,9 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
+from thyrodata.agreement.raster import Raster
 from thyrodata.echo import Doubt
-from thyrodata.qc.drawn import Drawn, areas, outlined, parts_of
+from thyrodata.qc.drawn import areas, outlined, parts_of
 from thyrodata.qc.look import Look
 from thyrodata.qc.rule import Found, Reads, Rule, Severity
 from thyrodata.schema.record import ImageRecord
@@ -92,7 +93,7 @@ def _across_seam(look: Look) -> Iterator[Found]:
             )
 
 
-def _least_beyond(pixels: Drawn, seam: int) -> int:
+def _least_beyond(pixels: Raster, seam: int) -> int:
     """Return how many pixels of a part lie on the side of a seam on which it has fewer, at most of any part.
 
     Parts in one view each are several things, but none of them is across.
@@ -112,7 +113,7 @@ def _wording(cut: dict[_Side, float]) -> str:
     return " and ".join(f"along {share:.0%} of its {side.value} side" for side, share in cut.items())
 
 
-def _straight_ends(of: Drawn, depth: int) -> Iterator[tuple[_Side, int, float]]:
+def _straight_ends(of: Raster, depth: int) -> Iterator[tuple[_Side, int, float]]:
     """Yield each side on which a drawing ends straight, the column or row where, and along how much of it.
 
     Args:

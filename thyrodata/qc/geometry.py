@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from thyrodata.qc.drawn import Drawn, areas, drawn, longest_diameter, overlap, parts_of
+from thyrodata.agreement.outlines import longest_diameter
+from thyrodata.agreement.raster import Raster, iou
+from thyrodata.qc.drawn import areas, drawn, parts_of
 from thyrodata.qc.rule import Found, Reads, Rule, Severity
 from thyrodata.schema.geometry import Box, Geometry, Mask, Polygon
 from thyrodata.schema.record import Finding, ImageRecord
@@ -109,14 +111,12 @@ def _box_off(record: ImageRecord) -> Iterator[Found]:
 
 
 def _twice(record: ImageRecord) -> Iterator[Found]:
-    earlier: list[tuple[Finding, Drawn]] = []
+    earlier: list[tuple[Finding, Raster]] = []
     for finding, _, pixels in areas(record):
         if pixels is None:
             continue
         like = {
-            other.finding_id: _iou(pixels, of_other)
-            for other, of_other in earlier
-            if _is_like(other, finding)
+            other.finding_id: iou(pixels, of_other) for other, of_other in earlier if _is_like(other, finding)
         }
         nearest = max(like, key=lambda finding_id: like[finding_id], default="")
         if like and like[nearest] >= SAME_IOU:
@@ -133,11 +133,6 @@ def _twice(record: ImageRecord) -> Iterator[Found]:
 def _is_like(one: Finding, other: Finding) -> bool:
     """Tell whether two findings could be one: the same reader, or policy, drew them as the same."""
     return (one.origin, one.structure, one.crowd) == (other.origin, other.structure, other.crowd)
-
-
-def _iou(one: Drawn, other: Drawn) -> float:
-    common = overlap(one, other)
-    return common / (one.area + other.area - common)
 
 
 RULES = tuple(

@@ -9,8 +9,9 @@ from math import pi, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from thyrodata.agreement.raster import Raster
 from thyrodata.qc.crossings import Crossing, crossing
-from thyrodata.qc.drawn import Drawn, outlined, parts_of
+from thyrodata.qc.drawn import outlined, parts_of
 from thyrodata.qc.rule import Found, Reads, Rule, Severity
 from thyrodata.schema.geometry import Polygon
 from thyrodata.schema.record import Finding, ImageRecord
@@ -89,7 +90,7 @@ def _merged(record: ImageRecord) -> Iterator[Found]:
             )
 
 
-def _far_parts(pixels: Drawn) -> tuple[int, float]:
+def _far_parts(pixels: Raster) -> tuple[int, float]:
     """Return how many large parts a drawing has, and how far one is from its nearest other; 0 if not far."""
     from scipy import ndimage  # noqa: PLC0415 -- takes as long to import as all the rest
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import hypot
 
-from thyrodata.qc.drawn import drawn, longest_diameter
+from thyrodata.agreement.outlines import longest_diameter
+from thyrodata.qc.drawn import drawn
 from thyrodata.qc.rule import Found, Reads, Rule, Severity
 from thyrodata.schema.geometry import Box, Calipers, Mask, Polygon, Segment
 from thyrodata.schema.record import Finding, ImageRecord

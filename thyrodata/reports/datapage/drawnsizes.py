@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from math import hypot
 
-from thyrodata.agreement.outlines import diameter, surfels
+from thyrodata.agreement.outlines import longest_diameter
 from thyrodata.agreement.raster import raster_of
 from thyrodata.reports.datapage.distributions import Measured, Place
 from thyrodata.schema.geometry import Calipers, Mask, Polygon
@@ -71,6 +71,6 @@ def _measured(
         case Mask() | Polygon() as drawn:
             raster = raster_of(drawn, image.width, image.height)
             if raster is not None:
-                long = diameter(surfels(raster, spacing).points, spacing)
+                long = longest_diameter(raster, spacing)
                 return long, raster.area * spacing[0] * spacing[1]
     return None, None
