@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from thyrodata.agreement.asking import FLOOR, THRESHOLDS, TOLERANCE, Asked, asked_of
+from thyrodata.agreement.consensus import contributed, read_image_of
 from thyrodata.agreement.examination import Examined, examine
 from thyrodata.agreement.figures import report_of
 from thyrodata.agreement.images import ReadImage
@@ -203,9 +204,8 @@ def _worst(report: Agreement, readings: Readings, count: int) -> Iterator[WorstC
 def _drawn(
     report: Agreement, readings: Readings, wanted: dict[str, list[tuple[int, int]]]
 ) -> Iterator[tuple[WorstCase, tuple[int, int]]]:
-    tiles = _tiles(readings, wanted)
-    for image in readings:
-        for number, k in wanted.get(image.image_id, ()):
+    for image, tile in _shown(readings, wanted):
+        for number, k in wanted[image.image_id]:
             pair = report.pairs[number]
             findings = {each.finding_id: each for each in image.findings}
             one, other = (findings[name] for name in pair.columns.finding_ids[k])
@@ -215,19 +215,20 @@ def _drawn(
                 readers=pair.readers,
                 dice=pair.columns.values["dice"][k],
                 hausdorff=None if hausdorff != hausdorff else hausdorff,  # noqa: PLR0124 -- nan
-                picture=worst_picture(tiles.get(image.image_id) or _blank(image), (one, other)),
+                picture=worst_picture(tile, (one, other)),
             )
             yield case, (number, k)
 
 
-def _tiles(readings: Readings, wanted: Iterable[str]) -> dict[str, Tile]:
+def _shown(readings: Readings, wanted: Collection[str]) -> Iterator[tuple[ReadImage, Tile]]:
+    """Yield the images that are wanted, each with what is drawn on; of a file there is no picture."""
     dataset = readings.dataset
     if dataset is None:
-        return {}
-    return {
-        record.image_id: Tile(record=record, data=dataset.image_bytes(record))
-        for record in dataset.records(only=[*wanted])
-    }
+        yield from ((image, _blank(image)) for image in readings if image.image_id in wanted)
+    elif wanted:
+        for record in dataset.records(only=wanted):
+            image = contributed(read_image_of(record), readings.contributions(record.image_id))
+            yield image, Tile(record=record, data=dataset.image_bytes(record))
 
 
 def _blank(image: ReadImage) -> Tile:
