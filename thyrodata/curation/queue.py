@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from thyrodata import __version__
-from thyrodata.agreement.arbitration import READINGS, arbiter_files, format_readings
+from thyrodata.agreement.arbiterfiles import READINGS, arbiter_files, format_readings
 from thyrodata.agreement.queue import Conflict, Sheet, make_sheets, offered_labels, structures_of
 from thyrodata.annotation.assignment import MARKER, Assignment, Purpose, Task, Tool
 from thyrodata.annotation.key import KEY, KeyRow, format_key, rows_sha256
