@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from thyrodata.dataset import Dataset
-from thyrodata.errors import DatasetError
+from thyrodata.errors import DatasetError, UsageError
 from thyrodata.exports.ledger import LossLedger
 from thyrodata.io.files import link_image, read_bytes, write_image
 from thyrodata.io.images import decode_image
@@ -27,6 +27,13 @@ class _Picture(NamedTuple):
     source: str
     target: str
     window: PixelWindow | None
+
+
+class _Deferred(NamedTuple):
+    images: int
+    files: int
+    bytes: int
+    write: Callable[[Callable[[], None]], None]
 
 
 class Shown(Protocol):
@@ -65,6 +72,7 @@ class Folder:
         self.files = 0
         self.bytes = 0
         self._pictures: list[_Picture] = []
+        self._deferred: list[_Deferred] = []
 
     def write(self, name: str, data: bytes) -> None:
         """Write a file, and the folders above it if need be.
@@ -87,10 +95,26 @@ class Folder:
             raise ValueError(f"{image.image_id} has no file: the view was not told that images are written")
         self._pictures.append(_Picture(image.path, name, image.window))
 
+    def defer(
+        self, write: Callable[[Callable[[], None]], None], *, images: int, files: int, size: int
+    ) -> None:
+        """Have files written that hold images within them, if the losses are accepted.
+
+        Args:
+            write: Writes them, and calls what it is given after each image. It cannot make hard links.
+            images: How many images they will hold.
+            files: How many files there will be.
+            size: About how many bytes they will have together.
+        """
+        self._deferred.append(_Deferred(images, files, size, write))
+
     def waiting(self, dataset: Dataset) -> tuple[int, int]:
-        """Return how many images are to be written, and the bytes of their files as they are now."""
+        """Return how many files of images are to be written, and the bytes of the images as they are now."""
         sizes = [_size(f"{dataset.path}/{picture.source}") for picture in self._pictures]
-        return len(sizes), sum(sizes)
+        return (
+            len(sizes) + sum(deferred.files for deferred in self._deferred),
+            sum(sizes) + sum(deferred.bytes for deferred in self._deferred),
+        )
 
     def write_images(self, dataset: Dataset, *, link: bool, progress: Progress | None) -> None:
         """Write the images that were asked for.
@@ -104,8 +128,16 @@ class Folder:
             DatasetError: A file is missing.
             CaseError: A file that is to be windowed cannot be decoded.
             OutputError: One could not be written, or linked.
+            UsageError: Links are asked for, and images are written within other files.
         """
-        for number, picture in enumerate(self._pictures, 1):
+        if link and self._deferred:
+            raise UsageError(
+                "images are written within other files, which cannot be links", hint="leave --link out"
+            )
+        done = _Count(len(self._pictures) + sum(deferred.images for deferred in self._deferred), progress)
+        for deferred in self._deferred:
+            deferred.write(done)
+        for picture in self._pictures:
             source, target = f"{dataset.path}/{picture.source}", f"{self.path}/{picture.target}"
             if link and picture.window is None:
                 _size(source)  # a file of the dataset that is missing is not the output's fault
@@ -116,8 +148,21 @@ class Folder:
                 if picture.window is not None:
                     data = encode_png(apply_window(decode_image(data, source), picture.window))
                 self.write(picture.target, data)
-            if progress:
-                progress(number, len(self._pictures))
+            done()
+
+
+class _Count:
+    """Counts images, and says so."""
+
+    def __init__(self, total: int, progress: Progress | None) -> None:
+        self._done = 0
+        self._total = total
+        self._progress = progress
+
+    def __call__(self) -> None:
+        self._done += 1
+        if self._progress:
+            self._progress(self._done, self._total)
 
 
 def _read(path: str) -> bytes:
