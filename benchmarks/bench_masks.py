@@ -36,9 +36,9 @@ ROUNDS = 5
 # ---------------------------------------------------------------- the folder that all read
 
 
-def make(raw: Path, trainval: int, test: int) -> None:
+def make(raw: Path, trainval: int, test: int, quality: int = 90) -> None:
     """Write a folder in the layout of TN3K."""
-    pairs = [_pair(seed) for seed in range(min(DRAWN, trainval + test))]
+    pairs = [_pair(seed, quality) for seed in range(min(DRAWN, trainval + test))]
     for part, count in (("trainval", trainval), ("test", test)):
         for kind in ("image", "mask"):
             (raw / f"{part}-{kind}").mkdir(parents=True)
@@ -54,7 +54,7 @@ def make(raw: Path, trainval: int, test: int) -> None:
         (raw / f"tn3k-trainval-fold{fold}.json").write_text(json.dumps(said))
 
 
-def _pair(seed: int) -> tuple[bytes, bytes]:
+def _pair(seed: int, quality: int) -> tuple[bytes, bytes]:
     from thyrodata.phantoms import PhantomSpec, phantom  # noqa: PLC0415 -- not in the jobs that are measured
 
     width, height = 380 + seed % 7 * 8, 280 + seed % 5 * 8
@@ -62,7 +62,7 @@ def _pair(seed: int) -> tuple[bytes, bytes]:
     mask = Image.new("L", (width, height))
     for nodule in drawn.nodules:
         ImageDraw.Draw(mask).polygon(nodule.outline, fill=255)
-    return _jpeg(Image.fromarray(drawn.pixels).convert("L"), 90), _jpeg(mask, 75)
+    return _jpeg(Image.fromarray(drawn.pixels).convert("L"), quality), _jpeg(mask, 75)
 
 
 def _jpeg(image: Image.Image, quality: int) -> bytes:

@@ -20,7 +20,7 @@ from pycocotools import mask as coco_mask
 
 from tests import strategies as some
 from tests.contract.run import contents
-from tests.toy import finding, make_dataset, record
+from tests.toy import finding, graded, make_dataset, record
 from thyrodata import export
 from thyrodata.errors import DatasetError, OutputError, UsageError
 from thyrodata.exports import EXPORTS, load_export, settings_class
@@ -39,7 +39,7 @@ from thyrodata.io.png import encode_png
 from thyrodata.io.windows import RecordWindow, apply_window
 from thyrodata.schema.geometry import Box, Line, Mask, Polygon, PolygonPart
 from thyrodata.schema.record import Acquisition, Derived, ImageRef, Label, OfficialSplit, Read, Reading
-from thyrodata.schema.vocab import Coverage, DeepLesionSite, Modality, Structure
+from thyrodata.schema.vocab import SCHEMES, Coverage, DeepLesionSite, Modality, Structure
 
 # pycocotools' own decoder hands numpy an array in the way of numpy 1.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning")
@@ -50,8 +50,17 @@ SQUARE = Box(x=2, y=3, width=4, height=5)
 RING = ((2.0, 3.0), (6.0, 3.0), (6.0, 8.0))
 POLYGON = Polygon(parts=(PolygonPart(exterior=RING),))
 STROKE = Line(points=((1, 1), (9, 9)))
+PICTURE = encode_png(np.zeros((12, 16), np.uint8))
+GRADE = graded("4a")
+
+WHOLE = {"huggingface"}
+"""Formats that lose nothing, since they hold the records as they are."""
 
 formats = pytest.mark.parametrize("name", EXPORTS)
+losing_formats = pytest.mark.parametrize("name", [name for name in EXPORTS if name not in WHOLE])
+
+OF_CLASSES = {"imagefolder"}
+"""Formats of the classes of whole images, for which it is no loss that nobody outlined anything."""
 in_whole_datasets = settings(max_examples=settings.default.max_examples // 4)  # each example writes one
 
 
@@ -124,6 +133,19 @@ datasets = st.lists(
 )
 
 
+def with_files(drawn):
+    """The records with paths that any disk can hold, and the files there: formats may look at them."""
+    placed = [
+        (found if found.image.path is None else at(found, f"images/{number}.png"), part)
+        for number, (found, part) in enumerate(drawn)
+    ]
+    return placed, {found.image.path: PICTURE for found, _ in placed if found.image.path}
+
+
+def at(found, path):
+    return replace(found, image=replace(found.image, path=path))
+
+
 def settings_of(name, draw):
     """Settings of a format drawn at random, which do not ask for more than a record can give."""
     cls = settings_class(name)
@@ -133,6 +155,8 @@ def settings_of(name, draw):
             drawn[field.name] = draw(st.booleans())
         elif hasattr(type(field.default), "__members__"):
             drawn[field.name] = draw(st.sampled_from(type(field.default)))
+        elif field.name == "label":  # by default the only one that a dataset has
+            drawn[field.name] = draw(st.sampled_from(sorted(SCHEMES)))
     if "window" in {field.name for field in fields(cls)} and not drawn.get("labels_only"):
         drawn["window"] = "16bit"
     return cls(**drawn)
@@ -144,12 +168,12 @@ def settings_of(name, draw):
 @given(st.data())
 def test_written_and_lost_are_what_is_given(name, data):
     """Of images and of findings, what is written and what is lost sum to what the split holds."""
-    drawn = data.draw(datasets)
+    drawn, files = with_files(data.draw(datasets))
     part_of = {found.image_id: part for found, part in drawn if part}
     assume(part_of)
     chosen = settings_of(name, data.draw)
     with tempfile.TemporaryDirectory() as folder:
-        dataset = make_dataset(Path(folder, "d"), [found for found, _ in drawn])
+        dataset = make_dataset(Path(folder, "d"), [found for found, _ in drawn], files)
         for number, reader in enumerate(exported_readers(dataset)):
             out = Folder(Path(folder, str(number)))
             out.path.mkdir()
@@ -523,18 +547,15 @@ def test_joined_parts_cover_each_pixel_as_often(parts):
 # ---------------------------------------------------------------- a whole export
 
 
-JPEG = b"\xff\xd8 no picture, and never looked at"
-
-
 def some_records():
     """Four images in two parts: a box, a negative, an unread one and one without a file."""
     given = {
         "train": [
-            record("a", finding("1", SQUARE), image=JPEG),
-            record("b", image=JPEG, readings=COMPLETE),
-            record("c", image=JPEG, readings=()),
+            record("a", finding("1", SQUARE), image=PICTURE, case_labels=GRADE),
+            record("b", image=PICTURE, readings=COMPLETE, case_labels=GRADE),
+            record("c", image=PICTURE, readings=(), case_labels=GRADE),
         ],
-        "test": [record("d", finding("1", SQUARE))],
+        "test": [record("d", finding("1", SQUARE), case_labels=GRADE)],
     }
     return [
         replace(found, official_splits=(OfficialSplit(part=part),))
@@ -546,36 +567,45 @@ def some_records():
 @pytest.fixture
 def toy(tmp_path):
     """A dataset with a published split."""
-    return make_dataset(tmp_path / "d", some_records(), {f"images/{name}.jpg": JPEG for name in "abc"})
+    return make_dataset(tmp_path / "d", some_records(), {f"images/{name}.jpg": PICTURE for name in "abc"})
 
 
 ALL = tuple(LOSSES)
 
 
-@formats
+def lost_images(name):
+    """The losses of the toy's images."""
+    if name in WHOLE:
+        return set()
+    return {"no-image"} if name in OF_CLASSES else {"no-image", "unread"}
+
+
+@losing_formats
 def test_an_export_is_refused_until_its_losses_are_accepted(name, toy, tmp_path):
     before = contents(tmp_path)
     with pytest.raises(OutputError) as refused:
         export(name, toy, tmp_path / "o", split="official")
     assert contents(tmp_path) == before
     needed = re.findall(r"--accept ([a-z-]+)", refused.value.hint)
-    assert {"no-image", "unread"} <= set(needed)
+    assert lost_images(name) <= set(needed)
     for name_of_loss in needed:
         assert f"{name_of_loss}: " in refused.value.message
     with pytest.raises(OutputError):
         export(name, toy, tmp_path / "o", split="official", accept=needed[1:])
     assert contents(tmp_path) == before
     made = export(name, toy, tmp_path / "o", split="official", accept=needed)
-    assert made.ledger.lost["images", "unread"] == 1
+    assert {loss: n for (what, loss), n in made.ledger.lost.items() if what == "images"} == dict.fromkeys(
+        lost_images(name), 1
+    )
     assert (tmp_path / "o" / MARKER).exists()
 
 
-@formats
+@losing_formats
 def test_a_dry_run_says_all_and_writes_nothing(name, toy, tmp_path):
     before = contents(tmp_path)
     said = export(name, toy, tmp_path / "o", split="official", dry_run=True)
     assert contents(tmp_path) == before
-    assert {"no-image", "unread"} <= set(said.refused)
+    assert lost_images(name) <= set(said.refused)
     made = export(name, toy, tmp_path / "o", split="official", accept=said.refused)
     assert made.ledger.to_json() == said.ledger.to_json()
     assert not made.refused
@@ -594,10 +624,7 @@ def test_the_marker_says_what_was_done_and_no_place_or_time(name, toy, tmp_path)
     assert said["dataset"] == "toy"
     assert said["split"] == "official"
     assert said["given"] == {"images": 4, "findings": 2}
-    assert {(entry["what"], entry["name"]) for entry in said["lost"]} >= {
-        ("images", "no-image"),
-        ("images", "unread"),
-    }
+    assert {entry["name"] for entry in said["lost"] if entry["what"] == "images"} == lost_images(name)
     assert set(said["settings"]) == {field.name for field in fields(settings_class(name))}
     assert str(tmp_path) not in "".join(
         file.read_text(errors="replace") for file in (tmp_path / "o").rglob("*") if file.is_file()
@@ -643,7 +670,7 @@ def test_images_are_the_same_files_or_copies(link, toy, tmp_path):
     export("coco", toy, tmp_path / "o", split="official", accept=ALL, link=link)
     for name in "ab":
         ours, theirs = toy.path / "images" / f"{name}.jpg", tmp_path / "o" / "images" / f"{name}.jpg"
-        assert theirs.read_bytes() == JPEG
+        assert theirs.read_bytes() == PICTURE
         assert ours.samefile(theirs) == link
     assert not (tmp_path / "o" / "images" / "c.jpg").exists()
 
@@ -687,10 +714,10 @@ def test_a_reader_must_be_chosen_where_there_are_several(tmp_path):
 
 def test_fields_without_a_place_are_told_and_never_refused(tmp_path):
     found = replace(
-        record("a", finding("1", SQUARE, score=0.5), study_id="s", image=JPEG),
+        record("a", finding("1", SQUARE, score=0.5), study_id="s", image=PICTURE),
         official_splits=(OfficialSplit(part="train"),),
     )
-    dataset = make_dataset(tmp_path / "d", [found], {"images/a.jpg": JPEG})
+    dataset = make_dataset(tmp_path / "d", [found], {"images/a.jpg": PICTURE})
     for name, told in (("yolo", {"findings.score", "study_id"}), ("coco", {"study_id"})):
         made = export(name, dataset, tmp_path / name, split="official")
         assert set(made.ledger.fields) & {"findings.score", "study_id", "series_id"} == told
@@ -713,9 +740,10 @@ def test_no_two_files_have_one_name(stems):
 @pytest.mark.parametrize("hostile", ["..", ".", "../x", "a/../../x", "/etc/x", "a//b", "a\\..\\b"])
 @formats
 def test_an_id_is_no_way_out_of_the_folder(name, hostile, tmp_path):
-    found = replace(record(hostile, finding("1", SQUARE)), official_splits=(OfficialSplit(part="train"),))
+    found = record(hostile, finding("1", SQUARE), case_labels=GRADE)
+    found = replace(found, official_splits=(OfficialSplit(part="train"),))
     dataset = make_dataset(tmp_path / "d", [found])
-    settings = settings_class(name)(labels_only=True)
+    settings = None if name in WHOLE else settings_class(name)(labels_only=True)
     export(name, dataset, tmp_path / "o", split="official", settings=settings, accept=ALL)
     assert {path.name for path in tmp_path.iterdir()} == {"d", "o"}
 
@@ -839,7 +867,7 @@ def test_a_row_s_own_window_needs_no_choice_for_others():
 # ---------------------------------------------------------------- the command
 
 
-@formats
+@losing_formats
 def test_the_command_tells_losses_and_what_accepts_them(name, toy, command, tmp_path):
     ran = command("export", name, toy.path, tmp_path / "o", "--split", "official")
     assert (ran.code, ran.out) == (1, "")

@@ -5,9 +5,12 @@ settings, whose fields have defaults and a ``help`` (:class:`thyrodata.exports.w
 those of formats that images belong to), and a function ``export_x(view, out, settings) -> LossLedger``. It
 
 - says with ``dataclasses.replace(view, shape=..., outside=..., images=..., window=..., holds=...)`` what the
-  format writes, and iterates that view once: it yields what is to be written, in the records' order, with the
-  geometry already of the shape that was asked for, and counts in ``view.ledger`` what is not;
+  format writes (``classes=...`` where that is the classes of whole images), and iterates that view once: it
+  yields what is to be written, in the records' order, with the geometry already of the shape that was asked
+  for, and counts in ``view.ledger`` what is not;
 - writes labels with ``out.write(name, data)`` or below ``out.path``, and asks for images with ``out.image``;
+- gives to ``out.defer`` a function that writes files which hold images within them: it iterates such a view
+  again, with a ledger of its own;
 - counts what it changes itself with ``view.ledger.change``, by a name of ``LOSSES``; it never leaves out what
   the view yields;
 - returns ``view.ledger``.
@@ -35,8 +38,11 @@ __all__ = ["EXPORTS", "default_settings", "load_export", "settings_class"]
 
 EXPORTS: dict[str, str] = {
     "coco": "CocoSettings",
+    "imagefolder": "ImagefolderSettings",
     "masks": "MasksSettings",
+    "nnunet": "NnunetSettings",
     "voc": "VocSettings",
+    "webdataset": "WebdatasetSettings",
     "yolo": "YoloSettings",
 }
 """The settings of each format by its name. The module is called so too; its function is ``export_<name>``.

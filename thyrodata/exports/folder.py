@@ -11,12 +11,11 @@ from typing import NamedTuple, Protocol
 from thyrodata.dataset import Dataset
 from thyrodata.errors import DatasetError, UsageError
 from thyrodata.exports.ledger import LossLedger
+from thyrodata.exports.pictures import as_shown
 from thyrodata.io.files import link_image, read_bytes, write_image
-from thyrodata.io.images import decode_image
-from thyrodata.io.png import encode_png
-from thyrodata.io.windows import PixelWindow, apply_window
+from thyrodata.io.windows import PixelWindow
 
-__all__ = ["FileNames", "Folder", "file_name"]
+__all__ = ["FileNames", "Folder", "file_name", "image_size", "read_image"]
 
 Progress = Callable[[int, int], None]
 
@@ -27,6 +26,8 @@ class _Picture(NamedTuple):
     source: str
     target: str
     window: PixelWindow | None
+    channels: int | None
+    size: int | None
 
 
 class _Deferred(NamedTuple):
@@ -87,13 +88,20 @@ class Folder:
     def count(self, name: str) -> None:
         """Count a file that was streamed."""
         self.files += 1
-        self.bytes += _size(f"{self.path}/{name}")
+        self.bytes += image_size(f"{self.path}/{name}")
 
-    def image(self, image: Shown, name: str) -> None:
-        """Have the image's file written under a name, copied or windowed, if the losses are accepted."""
+    def image(self, image: Shown, name: str, *, channels: int | None = None, size: int | None = None) -> None:
+        """Have the image's file written under a name, copied or windowed, if the losses are accepted.
+
+        Args:
+            image: The image.
+            name: Of the file that is written.
+            channels: Write a PNG of so many channels, 1 or 3, in place of the file as it is.
+            size: How many bytes it will have at most; by default as many as the dataset's file.
+        """
         if image.path is None:
             raise ValueError(f"{image.image_id} has no file: the view was not told that images are written")
-        self._pictures.append(_Picture(image.path, name, image.window))
+        self._pictures.append(_Picture(image.path, name, image.window, channels, size))
 
     def defer(
         self, write: Callable[[Callable[[], None]], None], *, images: int, files: int, size: int
@@ -110,7 +118,10 @@ class Folder:
 
     def waiting(self, dataset: Dataset) -> tuple[int, int]:
         """Return how many files of images are to be written, and the bytes of the images as they are now."""
-        sizes = [_size(f"{dataset.path}/{picture.source}") for picture in self._pictures]
+        sizes = [
+            image_size(f"{dataset.path}/{picture.source}") if picture.size is None else picture.size
+            for picture in self._pictures
+        ]
         return (
             len(sizes) + sum(deferred.files for deferred in self._deferred),
             sum(sizes) + sum(deferred.bytes for deferred in self._deferred),
@@ -126,7 +137,7 @@ class Folder:
 
         Raises:
             DatasetError: A file is missing.
-            CaseError: A file that is to be windowed cannot be decoded.
+            CaseError: A file that is to be windowed or written anew cannot be decoded.
             OutputError: One could not be written, or linked.
             UsageError: Links are asked for, and images are written within other files.
         """
@@ -139,14 +150,12 @@ class Folder:
             deferred.write(done)
         for picture in self._pictures:
             source, target = f"{dataset.path}/{picture.source}", f"{self.path}/{picture.target}"
-            if link and picture.window is None:
-                _size(source)  # a file of the dataset that is missing is not the output's fault
+            if link and picture.window is None and picture.channels is None:
+                image_size(source)  # a file of the dataset that is missing is not the output's fault
                 link_image(source, target)
                 self.count(picture.target)
             else:
-                data = _read(source)
-                if picture.window is not None:
-                    data = encode_png(apply_window(decode_image(data, source), picture.window))
+                data = as_shown(read_image(source), source, picture.window, channels=picture.channels)
                 self.write(picture.target, data)
             done()
 
@@ -165,15 +174,25 @@ class _Count:
             self._progress(self._done, self._total)
 
 
-def _read(path: str) -> bytes:
-    size = _size(path)
+def read_image(path: str) -> bytes:
+    """Return the bytes of a dataset's image.
+
+    Raises:
+        DatasetError: It cannot be read.
+    """
+    size = image_size(path)
     try:
         return read_bytes(path, size)
     except OSError as error:
         raise _missing(path, error) from None
 
 
-def _size(path: str) -> int:
+def image_size(path: str) -> int:
+    """Return how many bytes a dataset's image has.
+
+    Raises:
+        DatasetError: It cannot be read.
+    """
     try:
         return os.stat(path).st_size  # noqa: PTH116 -- a path object costs as much again
     except OSError as error:

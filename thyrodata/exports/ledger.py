@@ -13,17 +13,23 @@ __all__ = ["BY_REQUEST", "LOSSES", "LossLedger", "check_names"]
 
 LOSSES: dict[str, str] = {
     "box-to-mask": "of the box the pixels that it covers are written",
+    "classified": "of the image its class is written, and nothing of what is drawn in it",
     "clipped": "it was cut off at the edge of the image, as asked for",
     "cropped": "it leaves the image: of what is outside there are no pixels",
     "crowd": "it is one drawing of several things that nobody told apart",
+    "decoded": "its pixels were decoded and written as PNG, value for value: the format takes no such file",
     "empty-unsure": "nothing of the image can be written, which does not make it a negative",
+    "grey-to-rgb": "its grey is written as three equal channels, since other images are in colour",
+    "group-split": "images of its group may be in training and in validation of one fold",
     "hole-filled": "the format has no holes: what was left out of the outline is now inside",
     "instances-merged": "another finding of the image has the same value: the mask does not tell them apart",
+    "labels-differ": "labels of the vocabulary contradict each other",
     "marker": "a marker (an arrow, a caliper) is no anatomy",
     "mask-to-box": "of the mask only the extent is written",
     "mask-to-polygon": "of the mask the outline along its pixels' edges is written",
     "no-area": "it has no area: it is a line, a pair of calipers or a mask without a pixel",
     "no-image": "the dataset has no file of the image, only annotations",
+    "no-label": "the source says no label of the vocabulary",
     "no-outline": "it has no outline: it is a box, a line or a pair of calipers",
     "no-pixel": "it covers the centre of no pixel of the image",
     "no-window": "the record states no display window",
@@ -41,8 +47,8 @@ LOSSES: dict[str, str] = {
 }
 """What may befall an image or a finding on its way into a format, a sentence for each name. Alphabetical."""
 
-BY_REQUEST = frozenset({"clipped", "windowed"})
-"""Names of what only a setting does: who gives the setting has accepted it."""
+BY_REQUEST = frozenset({"classified", "clipped", "decoded", "grey-to-rgb", "windowed"})
+"""Names of what only a setting does, or what a format is for: who asks for it has accepted it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

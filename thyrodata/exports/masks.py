@@ -5,30 +5,24 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
 import numpy as np
-from numpy.typing import NDArray
 
 from thyrodata.errors import UsageError
 from thyrodata.exports.folder import FileNames, Folder, file_name
 from thyrodata.exports.ledger import LossLedger
+from thyrodata.exports.painting import category_values, paint
 from thyrodata.exports.shapes import Shape
-from thyrodata.exports.view import View, ViewedFinding, ViewedImage
+from thyrodata.exports.view import View, ViewedImage
 from thyrodata.exports.windows import PictureSettings
-from thyrodata.io.masks import decode_mask
 from thyrodata.io.png import encode_png
-from thyrodata.schema.geometry import Mask
 
 __all__ = ["MasksSettings", "Values", "export_masks"]
 
 FOREGROUND = 255
-MAX_CLASSES = 255
-"""More do not fit beside the background into 8 bits."""
-
 MAX_INSTANCES = 2**16 - 1
 
 
@@ -73,7 +67,8 @@ def export_masks(view: View, out: Folder, settings: MasksSettings) -> LossLedger
         stem, suffix = _place(image)
         stem = names.take(stem)
         values = _values(image, settings.values, classes)
-        out.write(f"masks/{stem}.png", encode_png(_paint(image, values, settings.values, view.ledger)))
+        dtype = np.uint16 if settings.values is Values.INSTANCES else np.uint8
+        out.write(f"masks/{stem}.png", encode_png(paint(image, values, dtype, view.ledger)))
         if settings.values is Values.INSTANCES:
             rows += (
                 (f"masks/{stem}.png", str(value), viewed.category, viewed.finding.finding_id)
@@ -94,12 +89,9 @@ def export_masks(view: View, out: Folder, settings: MasksSettings) -> LossLedger
 def _classes(view: View, values: Values) -> Mapping[str, int]:
     if values is Values.BINARY:
         return {"foreground": FOREGROUND}
-    if len(view.categories) > MAX_CLASSES and values is Values.CATEGORIES:
-        raise UsageError(
-            f"the dataset has {len(view.categories)} categories, and a mask {MAX_CLASSES} values",
-            hint="give --values instances",
-        )
-    return {name: number for number, name in enumerate(view.categories, 1)}
+    if values is Values.INSTANCES:
+        return {}
+    return category_values(view.categories, hint="give --values instances")
 
 
 def _place(image: ViewedImage) -> tuple[str, str]:
@@ -124,25 +116,3 @@ def _values(image: ViewedImage, values: Values, classes: Mapping[str, int]) -> l
                     hint="give --values binary",
                 )
             return list(range(1, len(image.findings) + 1))
-
-
-def _paint(
-    image: ViewedImage, values: list[int], kind: Values, ledger: LossLedger
-) -> NDArray[np.unsignedinteger]:
-    """Return the mask, larger findings below smaller ones, and name what it does not hold."""
-    size = (image.record.image.height, image.record.image.width)
-    mask = np.zeros(size, np.uint16 if kind is Values.INSTANCES else np.uint8)
-    drawn = [_pixels(viewed) for viewed in image.findings]
-    for index in sorted(range(len(drawn)), key=lambda i: -int(drawn[i].sum())):
-        mask[drawn[index]] = values[index]
-    counts = Counter(values)
-    for pixels, value in zip(drawn, values, strict=True):
-        ledger.change("findings", "instances-merged", counts[value] > 1)
-        ledger.change("findings", "overlap", bool((mask[pixels] != value).any()))
-    return mask
-
-
-def _pixels(viewed: ViewedFinding) -> NDArray[np.bool_]:
-    if not isinstance(viewed.geometry, Mask):
-        raise TypeError(f"{viewed.geometry} is no mask: the view was not told to give pixels")
-    return decode_mask(viewed.geometry)

@@ -7,7 +7,7 @@ import re
 import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,8 @@ class Exported:
     """Of a dry run, the names of losses and changes that are not accepted: otherwise they are an error."""
     files: int
     bytes: int
-    """Of a dry run, images that a window makes smaller are counted with their present size."""
+    """Of a dry run, images that a window makes smaller are counted with their present size, and others that
+    are written anew uncompressed."""
     dry_run: bool
 
 
@@ -92,7 +93,7 @@ def export(
     chosen = default_settings(name, settings)
     source = dataset if isinstance(dataset, Dataset) else Dataset(dataset)
     target = Path(out)
-    job = _Job(name, view(source, _part_of(source, split), reader), chosen)
+    job = _Job(name, replace(view(source, _part_of(source, split), reader), split=split), chosen)
     check_apart(source.path, target)
     if dry_run:
         with _scratch() as folder:
@@ -105,7 +106,7 @@ def export(
             job.write_labels(folder)
             job.check(accept)
             folder.write_images(source, link=link, progress=progress)
-            folder.write(MARKER, job.account(split, accept))
+            folder.write(MARKER, job.account(accept))
             exported = job.report(target, accept, folder, dry_run=False)
         except BaseException:
             space.abandon()
@@ -171,7 +172,7 @@ class _Job:
         ]
         return ", ".join(found)
 
-    def account(self, split: str, accept: Collection[str]) -> bytes:
+    def account(self, accept: Collection[str]) -> bytes:
         """Return the content of the marker: no time, no place."""
         dataset = self._view.dataset
         said = {
@@ -179,7 +180,7 @@ class _Job:
             "format": self._name,
             "dataset": dataset.manifest.name,
             "dataset_sha256": _sums_hash(dataset),
-            "split": split,
+            "split": self._view.split,
             "reader": self._view.reader,
             "settings": {
                 field.name: to_plain(getattr(self._settings, field.name)) for field in fields(self._settings)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from thyrodata.dataset import MANIFEST, RECORDS_FILE, Dataset
 from thyrodata.errors import DatasetError, UsageError
+from thyrodata.exports.classes import ImageClass
 from thyrodata.exports.fields import count_fields
 from thyrodata.exports.ledger import LossLedger
 from thyrodata.exports.records import ExportedRecord
@@ -19,7 +20,7 @@ from thyrodata.io.windows import PixelWindow
 from thyrodata.schema.category import category
 from thyrodata.schema.geometry import Geometry
 from thyrodata.schema.record import Finding, best_coverage
-from thyrodata.schema.vocab import SCHEMES, Coverage, Structure
+from thyrodata.schema.vocab import SCHEMES, Coverage, Structure, Term
 from thyrodata.survey import CONSENSUS, reader_of
 
 __all__ = ["LossLedger", "View", "ViewedFinding", "ViewedImage", "exported_readers", "view"]
@@ -36,7 +37,8 @@ class ViewedFinding(NamedTuple):
 class ViewedImage(NamedTuple):
     """An image that is exported, its 1-based place in the dataset, its part, and its findings.
 
-    It has findings, or is a true negative: its reading is complete and found nothing.
+    It has findings, or is a true negative: its reading is complete and found nothing; or it has a class, and
+    what is drawn in it is not shown.
     """
 
     number: int
@@ -47,6 +49,8 @@ class ViewedImage(NamedTuple):
     """What the reader who is shown covered: what the absence of a finding means."""
     window: PixelWindow | None = None
     """What to reduce the image's stored values to 8 bits by; ``None`` where the file stays as it is."""
+    label: Term | None = None
+    """The class of the whole image, if the view has such classes."""
 
     @property
     def image_id(self) -> str:
@@ -74,6 +78,8 @@ class View:
     categories: tuple[str, ...]
     """Every category of the whole dataset in a fixed order, so that ids agree between parts."""
     ledger: LossLedger
+    split: str = "default"
+    """The name of the split."""
     shape: Shape = Shape.AREA
     """What is written of a finding."""
     outside: Outside = Outside.KEEP
@@ -84,6 +90,9 @@ class View:
     """What is done with image files of more than 8 bits; ``None`` if that is not said."""
     crowds: bool = False
     """Whether the format can say that a drawing is of several things; else such a finding is lost."""
+    classes: ImageClass | None = None
+    """Classes of whole images, if the format has these and no findings. An image's class does not depend on
+    what is drawn in it: also one that nobody outlined is shown, but none without a class."""
     holds: frozenset[str] | None = None
     """Fields of a record that the format has a place for; others are counted, unless this is ``None``."""
 
@@ -120,30 +129,28 @@ class View:
         self.ledger.given["images"] += 1
         self.ledger.given["findings"] += len(record.findings)
         coverage = _coverage(record, self.reader)
-        loss = None
-        if coverage is Coverage.NONE:
-            loss = "unread"
-        elif self.images and record.image.path is None:
-            loss = "no-image"
-        elif self.images and lacks_window(record, self.window):
-            loss = "no-window"
+        loss = self._loss(record, coverage)
         if loss is not None:
             self.ledger.lose("images", loss)
             self.ledger.lose("findings", loss, len(record.findings))
             return None
         window = pixel_window(record, self.window) if self.images else None
-        findings = tuple(self._findings(record))
-        if not findings and not (coverage is Coverage.COMPLETE and self._is_empty(record)):
-            # A trainer would take an image without a finding for a negative.
-            self.ledger.lose("images", "empty-unsure")
-            return None
+        findings: tuple[ViewedFinding, ...] = ()
+        label = None
+        if self.classes is not None:
+            (label,) = self.classes.terms(record)
+            self.ledger.lose("findings", "classified", len(record.findings))
+        else:
+            findings = tuple(self._findings(record))
+            if not findings and not (coverage is Coverage.COMPLETE and self._is_empty(record)):
+                # A trainer would take an image without a finding for a negative.
+                self.ledger.lose("images", "empty-unsure")
+                return None
         if window is not None:
             self.ledger.change("images", "windowed")
         self.ledger.written["images"] += 1
         self.ledger.written["findings"] += len(findings)
-        return ViewedImage(
-            number=number, record=record, part=part, findings=findings, coverage=coverage, window=window
-        )
+        return ViewedImage(number, record, part, findings, coverage, window, label)
 
     def count_fields(self, written: Sequence[int]) -> None:
         """Account for what of the records that were written the format has no place for.
@@ -153,6 +160,16 @@ class View:
         """
         if self.holds is not None:
             self.ledger.fields.update(count_fields(self.dataset.path / RECORDS_FILE, written, self.holds))
+
+    def _loss(self, record: ExportedRecord, coverage: Coverage | None) -> str | None:
+        """Return why an image is not shown whatever is drawn in it, if so."""
+        if self.classes is None and coverage is Coverage.NONE:
+            return "unread"
+        if self.images and record.image.path is None:
+            return "no-image"
+        if self.images and lacks_window(record, self.window):
+            return "no-window"
+        return self.classes.loss(record) if self.classes else None
 
     def _is_empty(self, record: ExportedRecord) -> bool:
         return not any(
