@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -36,13 +36,37 @@ def list_cards(*, json: Json = False, quiet: Quiet = False) -> None:
 
 
 def card(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The dataset's name, as in list.")],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME|DATA", help="The dataset's name, as in list; with --form, a folder."),
+    ],
     *,
+    form: Annotated[
+        str | None,
+        typer.Option(
+            metavar="hub|datasheet|claim",
+            help="Print this text on the dataset DATA, filled from what it holds.",
+        ),
+    ] = None,
+    split: Annotated[str, typer.Option(help="With --form: by whose parts images are counted.")] = "default",
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Print what is known of a dataset: layout, terms, counts, known issues, and the options of convert."""
     from thyrodata.cli.output import emit, lines
+
+    if form is not None:
+        from thyrodata.dataset import Dataset
+        from thyrodata.exports.texts import card_text
+
+        text = card_text(Dataset(name), form, split=split)
+        emit({"form": form, "text": text}, lambda: lines([text]), json=json, quiet=quiet)
+    else:
+        said, known = _shipped(name)
+        emit(said, lambda: lines(known), json=json, quiet=quiet)
+
+
+def _shipped(name: str) -> tuple[dict[str, Any], list[str]]:
     from thyrodata.cli.settings import describe_settings
     from thyrodata.converters import settings_class
     from thyrodata.io.cards import load_card
@@ -54,8 +78,7 @@ def card(
     text = [loaded.text]
     if options:
         text += ["## Options of `thyrodata convert`", "", *(f"- `{o}`: {what}" for o, what in options)]
-    said = {**to_plain(loaded.card), "options": dict(options)}
-    emit(said, lambda: lines(text), json=json, quiet=quiet)
+    return {**to_plain(loaded.card), "options": dict(options)}, text
 
 
 def detect(

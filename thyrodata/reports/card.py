@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from thyrodata.dataset import Dataset
 from thyrodata.io.cards import load_card
+from thyrodata.io.markdown import chapter
 from thyrodata.schema.card import Card
 from thyrodata.schema.manifest import Manifest, Tally
 
@@ -70,18 +71,9 @@ def _source_cards(manifest: Manifest) -> list[str]:
     header = ("source", "licence", "passing it on", "groups are", "an image without an outline means")
     lines += [*_text_table(header, rows), ""]
     for name, each in cards.items():
-        lines += [f"## {name}: {each.card.title}", "", each.card.citation, "", *_chapter(each.prose), ""]
+        lines += [f"## {name}: {each.card.title}", "", each.card.citation, ""]
+        lines += [*chapter(each.prose, below=2), ""]
     return lines[:-1]
-
-
-def _chapter(prose: str) -> Iterator[str]:
-    """Yield the lines of a card without its title, with headings a level deeper."""
-    title, _, rest = prose.strip("\n").partition("\n")
-    text = rest.lstrip("\n") if title.startswith("# ") else prose.strip("\n")
-    fenced = False
-    for line in text.splitlines():
-        fenced ^= line.startswith("```")
-        yield f"#{line}" if line.startswith("#") and not fenced else line
 
 
 def _kind(card: Card) -> str:

@@ -1,0 +1,1 @@
+"""What is known of a dataset, gathered once and told in the forms that people ask for."""
