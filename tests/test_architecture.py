@@ -52,6 +52,7 @@ LAYERS = {
     **dict.fromkeys(["conversion", "detection", "baselines"], 7),
     "revision": 7.2,  # a dataset from others, as a conversion makes one from a source
     "collection": 7.2,  # a dataset of captured files, with outlines that move along
+    "publishing": 7.2,  # what may be published, and where it goes
     "curation": 7.5,  # select, relabel, derive, merge, update, remove: a public function each
     "demo": 7.5,  # converts what it has drawn
     "cli": 8,

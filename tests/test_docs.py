@@ -86,6 +86,10 @@ def test_the_commands_of_the_readme_run(reader: Path) -> None:
         "qc",
         "qc",
         "report",
+        "export",
+        "export",
+        "card",
+        "convert",
     ]
     write_study(reader / "readers")
     (policy,) = blocks("docs/agreement.md", "yaml")

@@ -29,12 +29,14 @@ if TYPE_CHECKING:
     from thyrodata.curation.duplicates import Duplicates, find_duplicates
     from thyrodata.curation.markers import FoundMarkers, find_markers
     from thyrodata.curation.merge import Merged, merge
+    from thyrodata.curation.push import Pushed, push
     from thyrodata.curation.qc import QualityReport, run_qc
     from thyrodata.curation.queue import QueuedConflicts
     from thyrodata.curation.relabel import Relabelling, relabel
     from thyrodata.curation.remove import Removal, remove
     from thyrodata.curation.report import DatasetReport, report_dataset
     from thyrodata.curation.resolve import ResolvedReadings, resolve_readings
+    from thyrodata.curation.restore import Restored, restore
     from thyrodata.curation.score import ScoredPredictions, score_predictions
     from thyrodata.curation.select import Selected, select
     from thyrodata.curation.shortcuts import ShortcutAudit, audit_shortcuts
@@ -65,12 +67,14 @@ __all__ = [
     "ImageRecord",
     "ImportedReadings",
     "Merged",
+    "Pushed",
     "QualityReport",
     "QueuedConflicts",
     "Relabelling",
     "Removal",
     "ReportedAgreement",
     "ResolvedReadings",
+    "Restored",
     "ScoredPredictions",
     "Selected",
     "ShortcutAudit",
@@ -94,6 +98,7 @@ __all__ = [
     "import_readings",
     "merge",
     "open",
+    "push",
     "queue_readings",
     "relabel",
     "remove",
@@ -101,6 +106,7 @@ __all__ = [
     "report_capture",
     "report_dataset",
     "resolve_readings",
+    "restore",
     "run_capture",
     "run_qc",
     "score_predictions",
@@ -129,12 +135,14 @@ _HOMES = {
     "ImageRecord": "schema.record",
     "ImportedReadings": "curation.annotate",
     "Merged": "curation.merge",
+    "Pushed": "curation.push",
     "QualityReport": "curation.qc",
     "QueuedConflicts": "curation.queue",
     "Relabelling": "curation.relabel",
     "Removal": "curation.remove",
     "ReportedAgreement": "curation.agree",
     "ResolvedReadings": "curation.resolve",
+    "Restored": "curation.restore",
     "ScoredPredictions": "curation.score",
     "Selected": "curation.select",
     "ShortcutAudit": "curation.shortcuts",
@@ -156,6 +164,7 @@ _HOMES = {
     "import_decisions": "curation.decisions",
     "import_readings": "curation.annotate",
     "merge": "curation.merge",
+    "push": "curation.push",
     "queue_readings": "curation.adjudicate",
     "relabel": "curation.relabel",
     "remove": "curation.remove",
@@ -163,6 +172,7 @@ _HOMES = {
     "report_capture": "collection.report",
     "report_dataset": "curation.report",
     "resolve_readings": "curation.resolve",
+    "restore": "curation.restore",
     "run_capture": "collection.run",
     "run_qc": "curation.qc",
     "score_predictions": "curation.score",

@@ -7,6 +7,7 @@ from typing import Any
 __all__ = [
     "CaseError",
     "DatasetError",
+    "HubError",
     "InterruptedRunError",
     "MissingExtraError",
     "OutputError",
@@ -75,6 +76,10 @@ class OutputError(ThyrodataError):
 
 class SplitError(ThyrodataError):
     """A split cannot be made as asked, or leaks."""
+
+
+class HubError(ThyrodataError):
+    """The Hugging Face Hub cannot be reached, or refuses what was asked of it."""
 
 
 class MissingExtraError(ThyrodataError):

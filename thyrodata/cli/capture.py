@@ -117,15 +117,19 @@ def audit(
     *,
     ocr: Annotated[bool, typer.Option(help="Read the text in the pictures, which takes longest.")] = True,
     workers: Annotated[int, typer.Option(min=1, help="Processes that read the originals.")] = 1,
+    dry_run: DryRun = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Look in a captured dataset for what its originals say of people; exit 1 if anything is found."""
+    """Look in a captured dataset for what its originals say of people; exit 1 if anything is found.
+
+    The account is added to the dataset, which cannot be published without one.
+    """
     from thyrodata.capture.audit import audit_capture
     from thyrodata.cli.output import emit, progress
 
     with progress("audit", quiet=quiet or json) as show:
-        found = audit_capture(raw, data, ocr=ocr, workers=workers, progress=show)
+        found = audit_capture(raw, data, ocr=ocr, workers=workers, write=not dry_run, progress=show)
     emit(found.to_json(), lambda: _print_audit(found), json=json, quiet=quiet)
     if found.leaks:
         raise typer.Exit(1)

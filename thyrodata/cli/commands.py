@@ -35,6 +35,7 @@ _PLACES = {
     "capture": "capture:app",
     "key": "key:app",
     "export": "exports:export",
+    "push": "push:push",
     "demo": "make:demo",
 }
 """Where each command stands, in the order in which help lists them."""

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from thyrodata.cli.hub import HUB, convert_hub
 from thyrodata.cli.options import DryRun, Json, MaxSkipped, OnError, Overwrite, Quiet, Resume, Workers
 
 __all__ = ["convert", "demo"]
@@ -14,8 +15,10 @@ __all__ = ["convert", "demo"]
 
 def convert(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The dataset's name, as in list.")],
-    raw: Annotated[Path, typer.Argument(metavar="RAW", help="The folder that holds the release.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The dataset's name, as in list, or hub.")],
+    raw: Annotated[
+        Path, typer.Argument(metavar="RAW", help="The folder that holds the release; of hub OWNER/NAME.")
+    ],
     *,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="The folder to make; by default NAME.")
@@ -39,8 +42,12 @@ def convert(
 ) -> None:
     """Convert a dataset: records, images, COCO, a grouped split, a card and checksums.
 
-    Some datasets have options of their own, which `thyrodata card NAME` lists.
+    Some datasets have options of their own, which `thyrodata card NAME` lists. A dataset that was pushed to
+    the Hugging Face Hub is restored by `thyrodata convert hub OWNER/NAME`.
     """
+    if name == HUB:
+        convert_hub(context)
+        return
     from thyrodata.cli.output import emit, progress
     from thyrodata.cli.settings import parse_settings
     from thyrodata.cli.summary import conversion_json, print_conversion

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -13,7 +13,7 @@ from thyrodata.errors import RawLayoutError
 from thyrodata.io.raw import RawFile
 from thyrodata.io.tables import Row, Table
 
-__all__ = ["read_parquet_table", "table_bytes"]
+__all__ = ["read_parquet_table", "stream_rows", "table_bytes"]
 
 MAX_CELLS = 100_000_000
 """More are no table of images that one process reads whole."""
@@ -36,6 +36,22 @@ def table_bytes(columns: Mapping[str, Sequence[Any]]) -> bytes:
     sink = pa.BufferOutputStream()
     pq.write_table(pa.table(arrays), sink, compression="zstd")
     return bytes(sink.getvalue())
+
+
+def stream_rows(file: RawFile) -> Iterator[Mapping[str, Any]]:
+    """Yield the rows of a table of :func:`table_bytes`, each value of its own type, lists too.
+
+    Raises:
+        CaseError: The file cannot be read.
+        RawLayoutError: It is no Parquet, or damaged.
+    """
+    data = file.read()
+    try:
+        parquet = pq.ParquetFile(pa.BufferReader(data), thrift_string_size_limit=2**26)
+        for batch in parquet.iter_batches(batch_size=_BATCH, use_threads=False):
+            yield from batch.to_pylist()
+    except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
+        raise _broken(file, (str(error) or type(error).__name__).splitlines()[0]) from None
 
 
 def read_parquet_table(file: RawFile) -> Table:

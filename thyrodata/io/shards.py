@@ -87,6 +87,7 @@ class ShardFile:
 
     def abandon(self) -> None:
         """Let go of the file, which is not whole."""
+        self._writer.is_open = False  # else its end would be written when nobody can catch what goes wrong
         self._hashed.close()
 
 

@@ -18,8 +18,9 @@ __all__ = [
     "Version",
 ]
 
-SCHEMA_VERSION = "0.2"
-"""Of the records, the manifest and the COCO extras; 0.x may change between minor versions."""
+SCHEMA_VERSION = "1.0"
+"""Of the records, the manifest and the COCO extras. Datasets are published by it: a later version of the same
+first number has to read what this one wrote."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,17 @@ value.
 
 from __future__ import annotations
 
+from thyrodata.capture.audit.kept import AUDIT, KeptAudit, content_sha256
 from thyrodata.capture.audit.model import Audit, Check, Finding, Severity
 from thyrodata.capture.audit.run import audit_capture
 
-__all__ = ["Audit", "Check", "Finding", "Severity", "audit_capture"]
+__all__ = [
+    "AUDIT",
+    "Audit",
+    "Check",
+    "Finding",
+    "KeptAudit",
+    "Severity",
+    "audit_capture",
+    "content_sha256",
+]

@@ -11,8 +11,11 @@ from typing import Any
 from thyrodata.capture.audit.decoding import decoded_bytes, decoded_text
 from thyrodata.capture.audit.pngfile import png_faults
 from thyrodata.capture.audit.search import ANY, Least
+from thyrodata.dataset import RECORDS_FILE
 from thyrodata.io.hashes import list_files
 from thyrodata.io.parquet import stream_batches
+from thyrodata.io.parquettable import stream_rows
+from thyrodata.io.raw import named_file
 
 __all__ = ["OutputFile", "Passage", "faults_of", "log_passages", "output_files", "passages_of"]
 
@@ -37,9 +40,10 @@ OVERLAP = 512
 _LAYOUT = re.compile(
     r"README\.md|manifest\.json|records\.parquet|SHA256SUMS|history\.jsonl"
     r"|images/[PCF][A-Z2-7]{16}(?:/\d+)+(?:-\d+)?\.png"
-    r"|annotations/[a-z0-9-]+/[a-z0-9_-]+\.json"
+    r"|annotations/[a-z0-9-]+/(?:[\w%~ -]+/)?[a-z0-9_-]+\.json"  # a reader's folder, percent-encoded
+    r"|agreement/[a-z0-9-]+/(?:policy\.yaml|votes\.parquet|shares/\d+-\d+\.png)"
     r"|splits/[a-z0-9-]+\.(?:csv|json)"
-    r"|reports/(?:[a-z0-9-]+/)*[a-z0-9-]+\.(?:jsonl?|csv|md|html|png)"
+    r"|reports/(?:[a-z0-9-]+/)*[a-z0-9_-]+\.(?:jsonl?|csv|md|html|parquet|png|svg)"
 )
 """The files of a captured dataset."""
 
@@ -48,7 +52,7 @@ _SHOWN = re.compile(
     r"|images/[PCF][A-Z2-7]{16}(?:/\d+)+(?:-\d+)?\.png"
     r"|annotations/default/instances_(?:train|val|test)\.json"
     r"|splits/default\.(?:csv|json)"
-    r"|reports/(?:capture\.jsonl|clinical\.json|skipped\.jsonl)"
+    r"|reports/(?:capture(?:-audit)?\.jsonl?|clinical\.json|qc\.(?:json|parquet)|skipped\.jsonl)"
 )
 """Those whose names are the same in every dataset. Any other name may be a person's, and is not shown."""
 
@@ -110,6 +114,7 @@ def passages_of(file: OutputFile) -> Iterator[Passage]:
 
     Raises:
         DatasetError: The records cannot be read.
+        RawLayoutError: The table of a report cannot be read.
     """
     yield from _text(f"the path of {file.where}", file.path, ANY)
     if file.place.is_symlink():
@@ -151,6 +156,18 @@ def _parquet(file: OutputFile) -> Iterator[Passage]:
     """Yield every string and number by its row, the metadata, and the bytes of the file as they stand."""
     for text in decoded_bytes(file.place.read_bytes()):
         yield from _pieces(f"the bytes of {file.where}", text, BINARY)
+    if file.path == RECORDS_FILE:
+        yield from _records(file)
+    else:
+        yield from _table(file)
+
+
+def _table(file: OutputFile) -> Iterator[Passage]:
+    for number, row in enumerate(stream_rows(named_file(file.place)), 1):
+        yield from _row(f"{file.where}, row {number}", row)
+
+
+def _records(file: OutputFile) -> Iterator[Passage]:
     row = 0
     for batch in stream_batches(file.place):
         metadata = batch.schema.metadata or {}
@@ -160,12 +177,15 @@ def _parquet(file: OutputFile) -> Iterator[Passage]:
         for values in batch.to_pylist():
             row += 1
             for column, value in values.items():
-                strings, numbers = _leaves(value)
-                where = f"{file.where}, row {row}, column {column}"
-                if strings:
-                    yield from _text(where, "\n".join(strings), ANY)
-                if numbers:
-                    yield Passage(where=where, text="\n".join(numbers), least=NUMBERS)
+                yield from _row(f"{file.where}, row {row}, column {column}", value)
+
+
+def _row(where: str, value: Any) -> Iterator[Passage]:
+    strings, numbers = _leaves(value)
+    if strings:
+        yield from _text(where, "\n".join(strings), ANY)
+    if numbers:
+        yield Passage(where=where, text="\n".join(numbers), least=NUMBERS)
 
 
 def _leaves(value: Any) -> tuple[list[str], list[str]]:

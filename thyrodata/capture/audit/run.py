@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from thyrodata.capture.audit.identifiers import name_identifiers
+from thyrodata.capture.audit.kept import keep_audit
 from thyrodata.capture.audit.legible import Legible
 from thyrodata.capture.audit.model import Audit, Check, Finding, Severity
 from thyrodata.capture.audit.originals import (
@@ -31,7 +32,7 @@ from thyrodata.capture.audit.words import own_words
 from thyrodata.capture.source import SourceFile
 from thyrodata.capture.text import TextDetector
 from thyrodata.dataset import Dataset
-from thyrodata.errors import CaseError, DatasetError
+from thyrodata.errors import CaseError, DatasetError, RawLayoutError
 from thyrodata.sandbox import Fault, Limits, Lost, sandboxed
 
 __all__ = ["audit_capture"]
@@ -50,6 +51,7 @@ def audit_capture(
     logs: Sequence[Path] = (),
     ocr: bool = True,
     workers: int = 1,
+    write: bool = True,
     progress: Progress | None = None,
 ) -> Audit:
     """Look for what the originals of a captured dataset tell of people, in everything that the dataset holds.
@@ -60,10 +62,13 @@ def audit_capture(
         logs: Further files that leave with it, as the run's own output.
         ocr: Whether pictures are read. It takes most of the time.
         workers: Processes that read originals.
+        write: Add the account of the audit to the dataset, in place of an earlier one:
+            :data:`~thyrodata.capture.audit.kept.AUDIT`.
         progress: Called after each original, and after each file of the dataset.
 
     Raises:
-        DatasetError: ``data`` is no dataset, or its manifest is damaged.
+        DatasetError: ``data`` is no dataset, or its manifest is damaged, or to ``write`` its checksums.
+        OutputError: The account could not be written.
         RawLayoutError: ``raw`` is no folder, or is empty.
         MissingExtraError: pydicom, or with ``ocr`` the text reader, is not installed.
     """
@@ -85,7 +90,10 @@ def audit_capture(
         steps.done()
     for number, log in enumerate(logs, 1):
         look.search(log_passages(number, log))
-    return look.audit(len(originals))
+    found = look.audit(len(originals))
+    if write:
+        keep_audit(dataset, found)
+    return found
 
 
 def _pictures(dataset: Dataset, ordinals: AbstractSet[str], look: _Look) -> Mapping[str, Sequence[Picture]]:
@@ -174,7 +182,7 @@ class _Look:
             for what in faults_of(file):
                 self.find(Check.PNG, file.where, what)
             self.search(passages_of(file))
-        except (DatasetError, OSError):
+        except (DatasetError, RawLayoutError, OSError):
             self.find(Check.UNREAD, file.where, "the file cannot be read")
 
     def audit(self, originals: int) -> Audit:

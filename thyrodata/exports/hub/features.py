@@ -108,6 +108,7 @@ class Columns:
         labels: The columns of terms.
         objects: How many are in the tables that were made.
         masks: How many are in them.
+        unsaid: Those columns of terms that say nothing of some image in them.
     """
 
     def __init__(self, view: View) -> None:
@@ -151,6 +152,7 @@ class Columns:
         )
         self.schema: Any = self.features.arrow_schema
         self.objects = self.masks = 0
+        self.unsaid: set[str] = set()
 
     def values(self, rows: Rows) -> dict[str, list[Any]]:
         """Return the columns that are not the records' own, but for the images."""
@@ -163,8 +165,11 @@ class Columns:
             "row": [*rows.numbers],
         }
         for column in self.labels:
-            said = map(column.value, rows.records)
-            values[column.name] = [None if term is None else self._terms[column.name][term] for term in said]
+            said = [column.value(record) for record in rows.records]
+            numbers = self._terms[column.name]
+            values[column.name] = [None if term is None else numbers[term] for term in said]
+            if None in said:
+                self.unsaid.add(column.name)
         return values
 
     def _drawn(self, image: ViewedImage) -> tuple[list[_Row], list[_Row]]:
