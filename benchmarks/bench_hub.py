@@ -16,7 +16,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 from bench_masks import TEST, TRAINVAL, make
@@ -24,7 +23,6 @@ from bench_masks import TEST, TRAINVAL, make
 ROUNDS = 5
 QUALITY = 97
 """Of JPEG: the phantoms then have 53 KB on average, as many as images of TN3K."""
-SHARD = 500
 
 
 def images(dataset: Path) -> list[Path]:
@@ -41,8 +39,6 @@ def floor(dataset: Path, out: Path) -> None:
 
 def exported(dataset: Path, out: Path) -> None:
     """What a user runs."""
-    import datasets  # noqa: F401, PLC0415 -- its start is taken off in the same way
-
     from thyrodata import export  # noqa: PLC0415
 
     export("huggingface", dataset, out)
@@ -62,21 +58,24 @@ def direct(dataset: Path, out: Path) -> None:
 
 
 def pushed(dataset: Path, out: Path) -> None:
-    """What ``push_to_hub`` does before it uploads: a cache of paths, images embedded shard by shard."""
+    """What ``push_to_hub`` does before it uploads: images embedded in memory, a shard of 500 MB, its hash."""
     import datasets  # noqa: PLC0415
     from datasets.table import embed_table_storage  # noqa: PLC0415
+    from huggingface_hub import CommitOperationAdd  # noqa: PLC0415
 
-    def rows() -> Iterator[dict[str, str]]:
-        for path in images(dataset):
-            yield {"image_id": path.stem, "image": str(path)}
-
+    paths = [str(path) for path in images(dataset)]
     datasets.disable_progress_bars()
-    features = datasets.Features({"image_id": datasets.Value("string"), "image": datasets.Image()})
-    made = datasets.Dataset.from_generator(rows, features=features, cache_dir=str(out / "cache"))
-    for number in range(-(-len(made) // SHARD)):
-        shard = made.select(range(number * SHARD, min((number + 1) * SHARD, len(made))))
-        shard = shard.with_format("arrow").map(embed_table_storage, batched=True, batch_size=100)
-        shard.with_format(None).to_parquet(str(out / f"{number}.parquet"))
+    out.mkdir(parents=True)
+    made = datasets.Dataset.from_dict({"image_id": paths, "image": paths})
+    made = made.cast_column("image", datasets.Image())
+    size = sum(path.stat().st_size for path in images(dataset))
+    shards = size // 500_000_000 + 1
+    for index in range(shards):
+        shard = made.shard(num_shards=shards, index=index, contiguous=True).with_format("arrow")
+        shard = shard.map(embed_table_storage, batched=True, batch_size=100, keep_in_memory=True)
+        place = str(out / f"{index}.parquet")
+        shard.with_format(None).to_parquet(place, batch_size=100)
+        CommitOperationAdd(path_in_repo=f"{index}.parquet", path_or_fileobj=place)
 
 
 JOBS = {"floor": floor, "export": exported, "pyarrow": direct, "datasets": pushed}

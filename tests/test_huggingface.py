@@ -12,7 +12,9 @@ from pathlib import Path
 
 import datasets
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
+import yaml
 from curated import content, picture, with_images
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,7 +27,7 @@ from thyrodata import convert, export
 from thyrodata.converters.deeplesion import DeepLesionSettings
 from thyrodata.curation.restore import restore
 from thyrodata.dataset import Dataset
-from thyrodata.errors import DatasetError, MissingExtraError, UsageError
+from thyrodata.errors import DatasetError, UsageError
 from thyrodata.exports.huggingface import HuggingfaceSettings
 from thyrodata.exports.view import exported_readers
 from thyrodata.io.masks import encode_mask
@@ -244,13 +246,27 @@ def test_a_missing_image_is_named_and_nothing_is_left(tmp_path):
     assert [*tmp_path.iterdir()] == [dataset.path]
 
 
-def test_without_datasets_the_extra_is_named(everything, monkeypatch, tmp_path):
-    dataset, _ = everything
-    monkeypatch.setitem(sys.modules, "datasets", None)
-    with pytest.raises(MissingExtraError, match="datasets") as caught:
-        tree_of(dataset, tmp_path / "t")
-    assert "thyrodata[hub]" in caught.value.hint
-    assert not (tmp_path / "t").exists()
+def test_types_are_noted_as_datasets_notes_them(everything):
+    """In a shard and in the card; the oracle is what `datasets` itself writes of what it has read."""
+    _, tree = everything
+    schema = pq.read_schema(next((tree / "data").rglob("*.parquet")))
+    features = datasets.Features.from_arrow_schema(schema)
+    assert features.arrow_schema.equals(schema)
+    assert json.loads(features.arrow_schema.metadata[b"huggingface"]) == json.loads(
+        schema.metadata[b"huggingface"]
+    )
+    card = next(yaml.safe_load_all((tree / "README.md").read_text().partition("\n---\n")[0]))
+    for info in card["dataset_info"]:
+        chosen = datasets.Features({entry["name"]: features[entry["name"]] for entry in info["features"]})
+        assert datasets.DatasetInfo(features=chosen)._to_yaml_dict()["features"] == info["features"]
+
+
+def test_nothing_is_needed_to_write_it(everything, monkeypatch, tmp_path):
+    """Neither `datasets` nor the Hub's library: both are for those who read and push."""
+    dataset, tree = everything
+    for name in ("datasets", "huggingface_hub"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert content(tree_of(dataset, tmp_path / "t")) == content(tree)
 
 
 def test_the_same_dataset_gives_the_same_bytes(everything, tmp_path):

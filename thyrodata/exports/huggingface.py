@@ -75,7 +75,6 @@ def export_huggingface(view: View, out: Folder, settings: HuggingfaceSettings) -
     Images that the split excludes are written too, and are not counted.
 
     Raises:
-        MissingExtraError: The extra ``hub`` is not installed.
         DatasetError: The dataset is damaged.
     """
     columns = Columns(view)

@@ -9,7 +9,7 @@ from typing import Any
 
 from thyrodata.exports.hub.features import Columns
 from thyrodata.exports.hub.tree import Shard
-from thyrodata.io.extras import load_extra
+from thyrodata.io.hubtypes import stated
 from thyrodata.splits import EXCLUDED
 
 __all__ = ["HubConfig", "hub_configs", "split_name"]
@@ -45,22 +45,21 @@ class HubConfig:
 
     def dataset_info(self, columns: Columns) -> dict[str, Any]:
         """Return its entry of ``dataset_info``."""
-        datasets = load_extra("datasets", "hub")
         rows: Counter[str] = Counter()
         size: Counter[str] = Counter()
         for shard in self.shards:
             rows[split_name(shard.part)] += shard.rows
             size[split_name(shard.part)] += shard.bytes
-        chosen = columns.features if self.columns is None else {n: columns.features[n] for n in self.columns}
-        info = datasets.DatasetInfo(
-            config_name=self.name,
-            features=datasets.Features(chosen),
-            splits=[{"name": name, "num_bytes": size[name], "num_examples": n} for name, n in rows.items()],
-            download_size=size.total(),
-            dataset_size=size.total(),
-        )
-        said: dict[str, Any] = info._to_yaml_dict()  # noqa: SLF001 -- no public name leads to features as YAML
-        return said
+        names = columns.types if self.columns is None else self.columns
+        return {
+            "config_name": self.name,
+            "features": stated({name: columns.types[name] for name in names}),
+            "splits": [
+                {"name": name, "num_bytes": size[name], "num_examples": n} for name, n in rows.items()
+            ],
+            "download_size": size.total(),
+            "dataset_size": size.total(),
+        }
 
 
 def split_name(part: str) -> str:

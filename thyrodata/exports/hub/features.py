@@ -20,9 +20,10 @@ from typing import Any
 from thyrodata.exports.cocoentries import annotation_entries
 from thyrodata.exports.records import ExportedRecord
 from thyrodata.exports.view import View, ViewedImage
-from thyrodata.io.extras import load_extra
+from thyrodata.io.hubtypes import Classes, ColumnType, Fields, Many, Picture, Plain, columns_of
 from thyrodata.io.parquet import RECORDS
 from thyrodata.io.rasters import covered
+from thyrodata.io.shards import PICTURE
 from thyrodata.schema.geometry import Mask, Polygon
 from thyrodata.schema.manifest import Manifest
 from thyrodata.schema.vocab import SCHEMES
@@ -31,6 +32,8 @@ __all__ = ["FILE", "Columns", "LabelColumn", "Rows", "label_columns"]
 
 FILE = "file"
 """What the record's ``image`` is called in a shard."""
+
+_TEXT, _WHOLE, _REAL = Plain("string"), Plain("int64"), Plain("float64")
 
 _Row = dict[str, Any]
 
@@ -99,12 +102,8 @@ class Columns:
     Args:
         view: What is shown in ``objects`` and ``masks``.
 
-    Raises:
-        MissingExtraError: The extra ``hub`` is not installed.
-
     Attributes:
-        features: What `datasets` calls the columns' types.
-        schema: The Arrow schema of a shard, with the types noted as `datasets` notes them.
+        types: Of the columns, by name.
         labels: The columns of terms.
         objects: How many are in the tables that were made.
         masks: How many are in them.
@@ -112,45 +111,27 @@ class Columns:
     """
 
     def __init__(self, view: View) -> None:
-        datasets = load_extra("datasets", "hub")
-        whole, real, text = (datasets.Value(kind) for kind in ("int64", "float64", "string"))
         self.labels = label_columns(view.dataset.manifest)
         self._numbers = {name: number for number, name in enumerate(view.categories)}
         self._terms = {
             column.name: {term: number for number, term in enumerate(column.terms)} for column in self.labels
         }
-        category = datasets.ClassLabel(names=[*view.categories]) if view.categories else whole
-        verbatim = datasets.Features.from_arrow_schema(RECORDS.remove_metadata())
-        named = {(FILE if name == "image" else name): feature for name, feature in verbatim.items()}
-        self.features: Any = datasets.Features(
-            {
-                "image": datasets.Image(),
-                "image_id": named.pop("image_id"),
-                "width": whole,
-                "height": whole,
-                "objects": datasets.List(
-                    {
-                        "finding_id": text,
-                        "category": category,
-                        "bbox": datasets.List(real, length=4),
-                        "area": real,
-                        "iscrowd": datasets.Value("bool"),
-                    }
-                ),
-                "masks": datasets.List(
-                    {
-                        "finding_id": text,
-                        "category": category,
-                        "size": datasets.List(whole, length=2),
-                        "counts": text,
-                    }
-                ),
-                **{column.name: datasets.ClassLabel(names=column.terms) for column in self.labels},
-                **named,
-                "row": whole,
-            }
-        )
-        self.schema: Any = self.features.arrow_schema
+        verbatim = {(FILE if name == "image" else name): kind for name, kind in columns_of(RECORDS).items()}
+        category = Classes(view.categories) if view.categories else _WHOLE
+        named = {"finding_id": _TEXT, "category": category}
+        self.types: Mapping[str, ColumnType] = {
+            PICTURE: Picture(),
+            "image_id": verbatim.pop("image_id"),
+            "width": _WHOLE,
+            "height": _WHOLE,
+            "objects": Many(
+                Fields({**named, "bbox": Many(_REAL, 4), "area": _REAL, "iscrowd": Plain("bool")})
+            ),
+            "masks": Many(Fields({**named, "size": Many(_WHOLE, 2), "counts": _TEXT})),
+            **{column.name: Classes(tuple(column.terms)) for column in self.labels},
+            **verbatim,
+            "row": _WHOLE,
+        }
         self.objects = self.masks = 0
         self.unsaid: set[str] = set()
 

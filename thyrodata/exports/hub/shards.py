@@ -14,13 +14,14 @@ from thyrodata.exports.hub.tree import Shard
 from thyrodata.exports.ledger import LossLedger
 from thyrodata.exports.records import ExportedRecord
 from thyrodata.exports.view import View
+from thyrodata.io.hubtypes import noted
 from thyrodata.io.parquet import RECORDS, stream_groups
 from thyrodata.io.shards import PICTURE, ShardFile
 from thyrodata.splits import EXCLUDED
 
 __all__ = ["write_shards"]
 
-GROUP_BYTES = 1 << 24
+GROUP_BYTES = 1 << 23
 """Of images in a row group, at which it is closed: a program that streams the dataset holds it whole."""
 
 
@@ -47,7 +48,7 @@ def write_shards(
         DatasetError: The records are damaged, or an image cannot be read.
         OutputError: A shard could not be written.
     """
-    with _Shards(columns.schema, folder, shard_bytes) as shards:
+    with _Shards(noted(columns.types), folder, shard_bytes) as shards:
         for rows in _rows(view):
             for kind, places in _places(view, rows).items():
                 for group in _groups(view.dataset, rows, places, min(GROUP_BYTES, shard_bytes), tick):
