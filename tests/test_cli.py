@@ -44,6 +44,8 @@ LEAVES = [words for words, found in COMMANDS.items() if not hasattr(found, "comm
 
 def test_the_commands_are_those_of_the_readme():
     assert {" ".join(words) for words in LEAVES} == {
+        "browse",
+        "push",
         "capture audit",
         "capture report",
         "capture run",

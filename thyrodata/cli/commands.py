@@ -32,6 +32,7 @@ _PLACES = {
     "agree": "agree:app",
     "qc": "qc:app",
     "report": "report:report",
+    "browse": "browse:browse",
     "capture": "capture:app",
     "key": "key:app",
     "export": "exports:export",

@@ -38,6 +38,7 @@ __all__ = ["EXPORTS", "default_settings", "load_export", "settings_class"]
 
 EXPORTS: dict[str, str] = {
     "coco": "CocoSettings",
+    "fiftyone": "FiftyoneSettings",
     "huggingface": "HuggingfaceSettings",
     "imagefolder": "ImagefolderSettings",
     "masks": "MasksSettings",

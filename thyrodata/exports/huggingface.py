@@ -6,7 +6,7 @@ the dataset as it is but without its images: with those of the shards it is whol
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -20,7 +20,9 @@ from thyrodata.exports.hub.card import hub_card
 from thyrodata.exports.hub.configs import hub_configs
 from thyrodata.exports.hub.croissant import croissant
 from thyrodata.exports.hub.features import Columns
+from thyrodata.exports.hub.fiftyoneyml import fiftyone_yml
 from thyrodata.exports.hub.shards import write_shards
+from thyrodata.exports.hub.tree import Shard
 from thyrodata.exports.ledger import LossLedger
 from thyrodata.exports.view import View
 from thyrodata.io.hashes import list_files
@@ -110,24 +112,32 @@ def _write(
     for path in _beside(view.dataset):
         if path.startswith(within):
             out.write(f"annotations/{path.removeprefix(within)}", read_image(f"{view.dataset.path}/{path}"))
-    configs = [*hub_configs(shards, columns)]
-    said = [config.dataset_info(columns) for config in configs]
-    about = provenance(view.dataset, view.split)
+    _tell(view, columns, shards, out, settings.gated_terms)
+
+
+def _tell(view: View, columns: Columns, shards: Sequence[Shard], out: Folder, terms: str | None) -> None:
+    """Write what tells of the shards, to people and to programs."""
+    configs = {config.name: config for config in hub_configs(shards, columns)}
+    said = [config.dataset_info(columns) for config in configs.values()]
     features = said[0]["features"]
+    about = provenance(view.dataset, view.split)
     card = hub_card(
         about,
         shards,
         features=features,
-        configs=[config.front_matter() for config in configs],
+        configs=[config.front_matter() for config in configs.values()],
         dataset_info=said,
-        gated_terms=settings.gated_terms,
-        tasks=[config.task for config in configs if config.task],
+        gated_terms=terms,
+        tasks=[config.task for config in configs.values() if config.task],
         reader=view.reader,
     )
     out.write("README.md", card)
     out.write("croissant.json", croissant(about, shards, features=features))
     out.write("datasheet.md", datasheet(about))
     out.write("claim.md", claim(about))
+    if "classification" in configs:  # no other can be read by FiftyOne
+        labels = [column.name for column in columns.labels if column.name not in columns.unsaid]
+        out.write("fiftyone.yml", fiftyone_yml(about.name, subset="classification", labels=labels))
 
 
 def _beside(dataset: Dataset) -> list[str]:

@@ -1,8 +1,7 @@
-"""Datasets in FiftyOne, to be looked at: readings in conflict side by side. Nothing else knows FiftyOne."""
+"""Readings in conflict side by side in FiftyOne."""
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,19 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from thyrodata import __version__
 from thyrodata.agreement.queue import Conflict, Sheet, make_sheets
 from thyrodata.annotation.assignment import Tool
 from thyrodata.dataset import Dataset
 from thyrodata.engine import Progress
-from thyrodata.errors import CaseError, DatasetError, MissingExtraError, OutputError, UsageError
+from thyrodata.errors import CaseError, DatasetError, UsageError
+from thyrodata.exports.fiftyone.connection import MADE_BY, open_fiftyone, replaceable
+from thyrodata.exports.fiftyone.labels import cropped, relative
+from thyrodata.exports.fiftyone.previews import stretched
 from thyrodata.io.drawn import GivenShape, Note
-from thyrodata.io.extras import load_extra
 from thyrodata.io.files import write_image
 from thyrodata.io.images import ImageHeader, decode_image, probe_image
-from thyrodata.io.masks import decode_mask
 from thyrodata.io.png import encode_png
 from thyrodata.io.windows import DEEP, apply_window
 from thyrodata.io.workspace import check_apart
@@ -30,19 +29,12 @@ from thyrodata.schema.geometry import Box, Line, Mask, Point, Polygon
 from thyrodata.schema.plain import to_plain
 from thyrodata.schema.record import ImageRecord
 
-__all__ = ["SIDE_BY_SIDE", "ConflictsView", "conflicts_view", "open_fiftyone"]
+__all__ = ["SIDE_BY_SIDE", "ConflictsView", "conflicts_view"]
 
 SIDE_BY_SIDE = "side by side"
 """The saved view in which the readings of an image follow one another in the grid."""
 
 _GROUP = "group"
-_MADE_BY = "thyrodata"
-"""The key of a FiftyOne dataset's info without which it is not replaced."""
-_STRETCH = (1, 99)
-"""Percentiles that become black and white in a preview, as on a contact sheet."""
-_INSIDE = 1e-9
-"""Pixels by which a mask's box begins inside its first pixel. FiftyOne's own rendering cuts decimals off, and
-without it would put one edge in ten a pixel too far left or up (``coords_in`` of ``eta.core.geometry``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,28 +59,6 @@ class ConflictsView:
         """Return the account as plain values."""
         plain: dict[str, Any] = to_plain(self)
         return plain
-
-
-def open_fiftyone() -> Any:
-    """Return FiftyOne, connected to its database and told to report nothing to its makers.
-
-    Raises:
-        MissingExtraError: It is not installed, or has no database.
-    """
-    os.environ["FIFTYONE_DO_NOT_TRACK"] = "true"  # also in the processes that it starts
-    fiftyone = load_extra("fiftyone", "fiftyone")
-    fiftyone.config.do_not_track = True
-    try:
-        fiftyone.list_datasets()
-    except (fiftyone.core.config.FiftyOneConfigError, OSError, RuntimeError) as error:
-        reason = " ".join(str(error).split()).rstrip(".")
-        raise MissingExtraError(
-            f"FiftyOne has no database: {reason}",
-            hint="either install its own MongoDB, which needs the network: pip install --force-reinstall "
-            "--no-cache-dir fiftyone-db; or start a mongod on this machine and set "
-            "FIFTYONE_DATABASE_URI=mongodb://127.0.0.1:PORT",
-        ) from None
-    return fiftyone
 
 
 def conflicts_view(
@@ -138,7 +108,7 @@ def conflicts_view(
     # Of all formats COCO holds most: polygons of several parts.
     sheets = {sheet.image_id: sheet for sheet in make_sheets(shown, sizes, Tool.COCO, seed)}
     fiftyone = open_fiftyone()
-    replaced = _replaced(fiftyone, name, overwrite=overwrite)
+    replaced = replaceable(fiftyone, name, overwrite=overwrite)
     made = fiftyone.Dataset()  # not persistent: FiftyOne itself removes what a kill leaves behind
     try:
         maker = _Maker(fiftyone, dataset, previews, sheets)
@@ -180,28 +150,8 @@ def _records(dataset: Dataset, conflicts: Sequence[Conflict]) -> Mapping[str, Im
     return records
 
 
-def _replaced(fiftyone: Any, name: str, *, overwrite: bool) -> list[str]:
-    """Return the datasets that make way for one of a name: FiftyOne tells names apart by their slugs."""
-    slug_of = fiftyone.core.utils.to_slug
-    try:
-        slug = slug_of(name)
-    except ValueError:
-        raise UsageError(
-            f"a FiftyOne dataset cannot be called {name!a}", hint="use letters or digits"
-        ) from None
-    taken = [each for each in fiftyone.list_datasets() if slug_of(each) == slug]
-    for each in taken:
-        ours = _MADE_BY in fiftyone.load_dataset(each).info
-        if not (overwrite and ours):
-            raise OutputError(
-                f"FiftyOne has a dataset {each}" + ("" if ours else " that thyrodata did not make"),
-                hint="choose another name" + (", or add --overwrite" if ours else ""),
-            )
-    return taken
-
-
 def _set_up(fiftyone: Any, made: Any, source: str) -> None:
-    made.info = {_MADE_BY: __version__, "dataset": source}
+    made.info = {MADE_BY: __version__, "dataset": source}
     labels = made.get_field_schema(embedded_doc_type=fiftyone.Label)
     # Without a word the App hides masks, and does not say which reading an image of the grid is.
     made.app_config.active_fields = fiftyone.ActiveFields(paths=[*labels, f"{_GROUP}.name"])
@@ -275,8 +225,7 @@ class _Maker:
         if header.bit_depth <= DEEP:
             return path, header, len(data)
         pixels = decode_image(data, str(path)).astype(np.uint16, copy=False)
-        low, high = np.percentile(pixels, _STRETCH)
-        data = encode_png(apply_window(pixels, (low, max(high, low + 1))))
+        data = encode_png(apply_window(pixels, stretched(pixels)))
         path = self._previews.resolve() / sheet.given.file
         write_image(str(path), data)
         self.previewed += 1
@@ -289,11 +238,11 @@ class _Maker:
         for shape in shapes:
             match shape.geometry:
                 case Box() as box:
-                    areas.append(fiftyone.Detection(label=shape.label, bounding_box=_relative(box, size)))
+                    areas.append(fiftyone.Detection(label=shape.label, bounding_box=relative(box, size)))
                 case Mask() as mask:
-                    box, pixels = _cropped(mask)
+                    box, pixels = cropped(mask)
                     areas.append(
-                        fiftyone.Detection(label=shape.label, bounding_box=_relative(box, size), mask=pixels)
+                        fiftyone.Detection(label=shape.label, bounding_box=relative(box, size), mask=pixels)
                     )
                 case Polygon() as polygon:
                     rings = [part.exterior for part in polygon.parts]
@@ -311,19 +260,3 @@ class _Maker:
         width, height = size
         points = [[(x / width, y / height) for x, y in line] for line in lines]
         return self._fiftyone.Polyline(label=label, points=points, closed=closed, filled=closed)
-
-
-def _relative(box: Box, size: tuple[int, int]) -> list[float]:
-    """Return left, top, width and height of a box as FiftyOne has them: shares of the image's sides."""
-    width, height = size
-    return [box.x / width, box.y / height, box.width / width, box.height / height]
-
-
-def _cropped(mask: Mask) -> tuple[Box, NDArray[np.bool_]]:
-    """Return the extent of a mask that has pixels, and the pixels inside: bool (height, width) of the box."""
-    pixels = decode_mask(mask)
-    rows, columns = (np.flatnonzero(pixels.any(axis=axis)) for axis in (1, 0))
-    top, bottom, left, right = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
-    box = Box(x=left + _INSIDE, y=top + _INSIDE, width=right - left, height=bottom - top)
-    # The App refuses arrays that run down the columns, as ours do.
-    return box, np.ascontiguousarray(pixels[top:bottom, left:right])
