@@ -220,7 +220,9 @@ def test_the_python_of_the_docs_runs(reader: Path) -> None:
     [
         *PAGES,
         "docs/agreement.md",
+        "docs/browse.md",
         "docs/capture.md",
+        "docs/publish.md",
         "docs/qc.md",
         "docs/report.md",
         "docs/design.md",
