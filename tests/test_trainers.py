@@ -550,6 +550,37 @@ def test_every_format_holds_the_masks_of_the_sample(ddti, exported):
     assert exported["nnunet"].ledger.changed["findings", "instances-merged"] == 526 - alone
 
 
+def test_parquet_holds_the_sample(ddti, exported, tmp_path):
+    """Every record; as a detector and a segmenter load it, the same images, boxes and pixels as in COCO."""
+    made = export("huggingface", ddti, tmp_path / "tree")
+    assert (made.ledger.written, made.ledger.lost) == ({"images": 360, "findings": 526}, {})
+    boxes = coco_boxes(exported["coco"].out)
+    objects = {
+        path: [found["bbox"] for found in row["objects"]] for path, row in parquet_rows(made.out, "detection")
+    }
+    assert sum(map(len, objects.values())) == 526
+    assert objects == boxes
+    drawn = {
+        image["file_name"].partition(".")[0]: (image, of) for image, of in coco_images(exported["coco"].out)
+    }
+    masks = dict(parquet_rows(made.out, "segmentation"))
+    assert masks.keys() == drawn.keys()
+    for path, row in masks.items():
+        image, annotations = drawn[path]
+        assert len(row["masks"]) == len(annotations)
+        for mask, annotation in zip(row["masks"], annotations, strict=True):
+            pixels = coco_mask.decode({"size": mask["size"], "counts": mask["counts"].encode()})
+            np.testing.assert_array_equal(pixels.astype(bool), covered(image, [annotation]))
+
+
+def parquet_rows(out, config):
+    """Each row of a config by the name of its image, as in the COCO export."""
+    datasets = pytest.importorskip("datasets")
+    for part in datasets.load_dataset(str(out), config, cache_dir=str(out.parent / "cache")).values():
+        for row in part.cast_column("image", datasets.Image(decode=False)):
+            yield row["image"]["path"].removeprefix("images/").partition(".")[0], row
+
+
 def test_nnunet_finds_the_sample_whole(nnunet, exported, capsys):
     check = nnunet("experiment_planning.verify_dataset_integrity")
     (root,) = exported["nnunet"].out.glob("Dataset*")
