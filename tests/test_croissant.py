@@ -23,6 +23,7 @@ from thyrodata.schema.geometry import Box
 
 # mlcroissant reads JSON-LD and Parquet by what rdflib and pandas call old.
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:ConjunctiveGraph is deprecated:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame.reset_index"),
 ]

@@ -36,6 +36,8 @@ from thyrodata.schema.card import Redistribution
 from thyrodata.schema.manifest import Source
 from thyrodata.schema.record import OfficialSplit
 
+pytestmark = pytest.mark.slow
+
 FREE = next(n for n in card_names() if load_card(n).card.redistribution is Redistribution.ALLOWED)
 """A card whose terms allow passing on: nothing stands against a dataset of it but what a test adds."""
 

@@ -42,6 +42,8 @@ from thyrodata.io.hub import (
 from thyrodata.io.hubanswers import asking
 from thyrodata.io.hubcommit import commit_files, create_branch, create_repo, gate_repo, has_branch
 
+pytestmark = pytest.mark.slow
+
 REPO = "clinic/nodules"
 CARD = b"---\nlicense: cc-by-4.0\n---\n# Nodules\n"
 FILES = {

@@ -35,6 +35,8 @@ from thyrodata.exports.run import MARKER, export
 from thyrodata.io.hub import download_files, open_repo
 from thyrodata.publishing.upload import Target, Uploaded, compare, look_up, upload
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs" / "publish.md"
 REPO = "clinic/nodules"
