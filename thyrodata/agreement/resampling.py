@@ -21,7 +21,16 @@ from numpy.typing import NDArray
 
 from thyrodata.errors import UsageError
 
-__all__ = ["Estimate", "Resampling", "Statistic", "by_group", "estimate", "median", "quotient"]
+__all__ = [
+    "Estimate",
+    "Resampling",
+    "Statistic",
+    "by_group",
+    "estimate",
+    "estimate_by_weights",
+    "median",
+    "quotient",
+]
 
 Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 """Maps moments ``(..., M)``, summed over units, to values ``(...)``; nan where the statistic is undefined."""
@@ -116,6 +125,25 @@ def estimate(moments: NDArray[np.float64], statistic: Statistic, resampling: Res
         value=float(statistic(telling.sum(axis=0))),
         draws=(statistic(block @ telling) for block in weights),
         groups=len(telling),
+        resampling=resampling,
+    )
+
+
+def estimate_by_weights(groups: int, figure: Statistic, resampling: Resampling, *, width: int) -> Estimate:
+    """Return a figure that is no function of sums, as an area under a curve, and its interval.
+
+    Args:
+        groups: The number of groups.
+        figure: Maps how often each group is there, ``(resamples, groups)``, to values ``(resamples,)``; nan
+            where it is undefined.
+        resampling: How the interval is made.
+        width: The numbers that the figure holds for each resample.
+    """
+    weights = _weights(groups, max(groups, width), resampling)
+    return _estimate(
+        value=float(figure(np.ones((1, groups)))[0]),
+        draws=(figure(block) for block in weights),
+        groups=groups,
         resampling=resampling,
     )
 
