@@ -1,0 +1,38 @@
+"""Segmenters, of segmentation-models-pytorch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from thyrodata.baselines.models.weights import IMAGENET, load_weights, normalised
+from thyrodata.baselines.recipes.architecture import Segmenter
+from thyrodata.errors import UsageError
+from thyrodata.io.extras import load_extra
+
+__all__ = ["make"]
+
+_DECODERS = ("DeepLabV3Plus", "PSPNet", "Unet", "UnetPlusPlus")
+_OF_TIMM = "tu-"
+
+
+def make(model: Segmenter, classes: int, pretrained: Path | None) -> Any:
+    """See :func:`thyrodata.baselines.models.build`."""
+    smp = load_extra("segmentation_models_pytorch", "baselines")
+    if model.decoder not in _DECODERS:
+        raise UsageError(f"there is no decoder {model.decoder!r}", hint=f"there are: {', '.join(_DECODERS)}")
+    try:
+        made = getattr(smp, model.decoder)(model.encoder, encoder_weights=None, classes=classes)
+    except (KeyError, RuntimeError) as error:
+        raise UsageError(
+            f"the library has no encoder {model.encoder!r}: {str(error).splitlines()[0]}"
+        ) from None
+    mean, std = IMAGENET
+    encoder = made.encoder
+    if model.encoder.startswith(_OF_TIMM):
+        encoder = made.encoder.model
+        said = load_extra("timm", "baselines").get_pretrained_cfg(model.encoder.removeprefix(_OF_TIMM))
+        mean, std = said.mean, said.std
+    if pretrained is not None:
+        load_weights(encoder, pretrained)
+    return normalised(made, mean, std)

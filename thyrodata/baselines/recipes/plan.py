@@ -1,0 +1,49 @@
+"""A recipe as the plan that a training is given. Importing this module imports torch, which plans need."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from thyrodata.baselines.models import build
+from thyrodata.baselines.recipes.recipe import Recipe, Task
+from thyrodata.baselines.training.classify import ClassificationPlan
+from thyrodata.baselines.training.segment import SegmentationPlan
+from thyrodata.baselines.training.task import TaskPlan
+from thyrodata.errors import UsageError
+
+__all__ = ["plan"]
+
+
+def plan(recipe: Recipe, categories: Sequence[str], pretrained: Path | None = None) -> TaskPlan:
+    """Return what a training is told of a recipe, beside its settings.
+
+    Args:
+        recipe: The recipe.
+        categories: Of the dataset, as :attr:`thyrodata.exports.view.View.categories`.
+        pretrained: Weights to begin with; see :func:`thyrodata.baselines.models.build`.
+
+    Raises:
+        UsageError: Nothing trains this task yet; or the dataset has no drawing of what is to be found.
+    """
+    target = recipe.endpoint.target(categories)
+    make = partial(build, recipe.model, pretrained=pretrained)
+    match recipe.task:
+        case Task.CLASSIFICATION:
+            return ClassificationPlan(
+                model=recipe.name, build=make, optimisation=recipe.optimisation, target=target
+            )
+        case Task.SEGMENTATION if recipe.loss is not None:
+            return SegmentationPlan(
+                model=recipe.name,
+                build=make,
+                optimisation=recipe.optimisation,
+                target=target,
+                loss=recipe.loss,
+            )
+        case _:
+            raise UsageError(
+                f"nothing trains {recipe.name} yet: it is a {recipe.task.value}",
+                hint="thyrodata.baselines.models.build makes its model",
+            )
