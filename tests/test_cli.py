@@ -44,6 +44,10 @@ LEAVES = [words for words, found in COMMANDS.items() if not hasattr(found, "comm
 
 def test_the_commands_are_those_of_the_readme():
     assert {" ".join(words) for words in LEAVES} == {
+        "baseline evaluate",
+        "baseline list",
+        "baseline predict",
+        "baseline train",
         "browse",
         "push",
         "capture audit",

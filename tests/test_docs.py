@@ -220,6 +220,7 @@ def test_the_python_of_the_docs_runs(reader: Path) -> None:
     [
         *PAGES,
         "docs/agreement.md",
+        "docs/baselines.md",
         "docs/browse.md",
         "docs/capture.md",
         "docs/publish.md",

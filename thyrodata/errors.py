@@ -15,6 +15,7 @@ __all__ = [
     "SchemaError",
     "SplitError",
     "ThyrodataError",
+    "TrainingError",
     "UsageError",
 ]
 
@@ -84,6 +85,10 @@ class HubError(ThyrodataError):
 
 class MissingExtraError(ThyrodataError):
     """An optional dependency is not installed; the hint names the extra."""
+
+
+class TrainingError(ThyrodataError):
+    """A training cannot go on. The checkpoints of the epochs before are whole."""
 
 
 class UsageError(ThyrodataError):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import pickle
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from enum import Enum
 from itertools import accumulate
 from typing import Any, TypedDict
 
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
+from thyrodata.baselines.recipes.recipe import Task
 from thyrodata.errors import UsageError
 from thyrodata.exports.folder import read_image
 from thyrodata.exports.ledger import LossLedger
@@ -27,18 +27,10 @@ from thyrodata.io.extras import load_extra
 from thyrodata.schema.geometry import Box, Geometry, Mask
 from thyrodata.schema.vocab import SCHEMES
 
-__all__ = ["Item", "NoduleDataset", "Target", "Task", "collate"]
+__all__ = ["Item", "NoduleDataset", "Target", "collate"]
 
 torch = load_extra("torch", "baselines")
 _TorchDataset: Any = load_extra("torch.utils.data", "baselines").Dataset
-
-
-class Task(Enum):
-    """What is learnt."""
-
-    CLASSIFICATION = "classification"
-    DETECTION = "detection"
-    SEGMENTATION = "segmentation"
 
 
 class Target(TypedDict, total=False):

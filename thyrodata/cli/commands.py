@@ -36,6 +36,7 @@ _PLACES = {
     "capture": "capture:app",
     "key": "key:app",
     "export": "exports:export",
+    "baseline": "baseline:app",
     "push": "push:push",
     "demo": "make:demo",
 }

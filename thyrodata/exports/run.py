@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +16,16 @@ from thyrodata.errors import DatasetError, OutputError
 from thyrodata.exports import default_settings, load_export
 from thyrodata.exports.folder import Folder, Progress
 from thyrodata.exports.ledger import LossLedger, check_names
-from thyrodata.exports.view import View, view
+from thyrodata.exports.view import View, split_view
 from thyrodata.io.collector import collector_paused
 from thyrodata.io.hashes import SUMS, hash_file
 from thyrodata.io.workspace import check_apart, opened_workspace
 from thyrodata.schema.plain import to_plain
-from thyrodata.splits import EXCLUDED
 
 __all__ = ["MARKER", "Exported", "export"]
 
 MARKER = "thyrodata-export.json"
 """What was exported and how: the file without which no export is replaced."""
-
-_PART = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +89,7 @@ def export(
     chosen = default_settings(name, settings)
     source = dataset if isinstance(dataset, Dataset) else Dataset(dataset)
     target = Path(out)
-    job = _Job(name, replace(view(source, _part_of(source, split), reader), split=split), chosen)
+    job = _Job(name, split_view(source, split, reader), chosen)
     check_apart(source.path, target)
     if dry_run:
         with _scratch() as folder:
@@ -121,18 +117,6 @@ def export(
 def _scratch() -> Iterator[Folder]:
     with tempfile.TemporaryDirectory(prefix="thyrodata-") as path:
         yield Folder(Path(path))
-
-
-def _part_of(dataset: Dataset, split: str) -> dict[str, str]:
-    parts = {part: ids for part, ids in dataset.split(split).items() if part != EXCLUDED}
-    for part in parts:
-        if not _PART.fullmatch(part):  # it becomes the name of a file or folder
-            raise DatasetError(
-                f"{part!r} is not the name of a part",
-                where=str(dataset.split_file(split)),
-                hint="run `thyrodata verify`",
-            )
-    return {image_id: part for part, ids in parts.items() for image_id in ids}
 
 
 class _Job:

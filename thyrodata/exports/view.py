@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from thyrodata.dataset import MANIFEST, RECORDS_FILE, Dataset
@@ -21,9 +22,12 @@ from thyrodata.schema.category import category
 from thyrodata.schema.geometry import Geometry
 from thyrodata.schema.record import Finding, best_coverage
 from thyrodata.schema.vocab import SCHEMES, Coverage, Structure, Term
+from thyrodata.splits import EXCLUDED
 from thyrodata.survey import CONSENSUS, reader_of
 
-__all__ = ["LossLedger", "View", "ViewedFinding", "ViewedImage", "exported_readers", "view"]
+__all__ = ["LossLedger", "View", "ViewedFinding", "ViewedImage", "exported_readers", "split_view", "view"]
+
+_PART = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
 class ViewedFinding(NamedTuple):
@@ -245,6 +249,30 @@ def view(dataset: Dataset, part_of: Mapping[str, str], reader: str | None = None
         categories=tuple(sorted(categories, key=_category_rank)),
         ledger=LossLedger(),
     )
+
+
+def split_view(dataset: Dataset, split: str, reader: str | None = None) -> View:
+    """Return the dataset as one of its splits and one reader show it; what the split excludes is not given.
+
+    Args:
+        dataset: The dataset.
+        split: The split's name.
+        reader: As of :func:`view`.
+
+    Raises:
+        DatasetError: There is no such split, or its file is damaged.
+        UsageError: As of :func:`view`.
+    """
+    parts = {part: ids for part, ids in dataset.split(split).items() if part != EXCLUDED}
+    for part in parts:
+        if not _PART.fullmatch(part):  # it becomes the name of a file or folder
+            raise DatasetError(
+                f"{part!r} is not the name of a part",
+                where=str(dataset.split_file(split)),
+                hint="run `thyrodata verify`",
+            )
+    part_of = {image_id: part for part, ids in parts.items() for image_id in ids}
+    return replace(view(dataset, part_of, reader), split=split)
 
 
 def _category_rank(name: str) -> tuple[str, int, str]:
