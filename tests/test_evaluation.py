@@ -23,6 +23,8 @@ from thyrodata.baselines.predictions import (
 from thyrodata.errors import RawLayoutError, UsageError
 from thyrodata.io.masks import encode_mask
 
+TARGET = "TI-RADS >= 4a (Kwak), said of the case, which is not malignancy"
+
 
 def some_classes(groups: int = 30, *, torn: bool = False) -> ClassPredictions:
     """Two images a group; with ``torn`` one group has images of both classes."""
@@ -32,6 +34,7 @@ def some_classes(groups: int = 30, *, torn: bool = False) -> ClassPredictions:
         labels[0] = 1 - labels[1]
     score = np.clip(labels * 0.3 + drawn.uniform(0, 0.7, labels.size), 0, 1)
     return ClassPredictions(
+        target=TARGET,
         classes=("below 4a", "4a or above"),
         image_ids=tuple(f"toy/{n}" for n in range(labels.size)),
         group_ids=tuple(f"toy/g{n // 2}" for n in range(labels.size)),
@@ -94,7 +97,8 @@ def test_masks_are_compared_class_by_class(tmp_path):
         )
         for n, predicted in enumerate((square, half, none))
     ]
-    write_predictions(tmp_path / "p.parquet", MaskPredictions(classes=("nodule",), masks=tuple(masks)))
+    said = MaskPredictions(target="the nodule", classes=("nodule",), masks=tuple(masks))
+    write_predictions(tmp_path / "p.parquet", said)
     made = evaluate_predictions(tmp_path / "p.parquet", resamples=200)
     found = figures_of(made, "mask of nodule")
     assert found["dice_mean"].value == pytest.approx((1 + 2 * 18 / 54 + 0) / 3)
@@ -121,6 +125,7 @@ def test_the_command_says_what_one_training_is_worth(tmp_path, command):
     ran = command("baseline", "evaluate", tmp_path / "p.parquet", "--resamples", "100")
     assert (ran.code, ran.err) == (0, "")
     assert "majority_rate" in ran.out
+    assert TARGET in ran.out
     assert "intervals are over groups, of one training" in ran.out
     ran = command("baseline", "evaluate", tmp_path / "p.parquet", "--resamples", "100", "--json")
     assert {level["of"] for level in json.loads(ran.out)["levels"]} >= {"image"}

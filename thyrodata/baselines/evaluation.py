@@ -47,6 +47,8 @@ class Evaluation:
     """How good predictions are."""
 
     file: Path
+    target: str
+    """What was told apart, in words: a grade of suspicion is no pathology."""
     classes: tuple[str, ...]
     images: int
     groups: int
@@ -104,6 +106,7 @@ def _of_classes(file: Path, said: ClassPredictions, resampling: Resampling) -> E
             levels.append(_level(f"group by {name}", figures, voted.groups, resampling, tied=len(voted.tied)))
     return Evaluation(
         file=file,
+        target=said.target,
         classes=said.classes,
         images=len(said.image_ids),
         groups=len(set(said.group_ids)),
@@ -132,6 +135,7 @@ def _of_masks(file: Path, said: MaskPredictions, resampling: Resampling) -> Eval
         )
     return Evaluation(
         file=file,
+        target=said.target,
         classes=said.classes,
         images=len({mask.image_id for mask in said.masks}),
         groups=len({mask.group_id for mask in said.masks}),

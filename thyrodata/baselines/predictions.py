@@ -1,7 +1,8 @@
 """Predictions of a part as a file: Parquet, with the truth beside them, so that figures need no model.
 
-Of a classification there is a row for each image: ``image_id``, ``group_id``, ``truth`` (the name of its
-class) and for each class a column ``probability of NAME``. Of a segmentation there is a row for each image
+In every row ``target`` says what was told apart. Of a classification there is a row for each image:
+``image_id``, ``group_id``, ``truth`` (the name of its class) and for each class a column ``probability of
+NAME``. Of a segmentation there is a row for each image
 and each class beside the background: ``image_id``, ``group_id``, ``category``, ``height`` and ``width`` of
 the image, ``truth`` and ``predicted`` as the ``counts`` of COCO's compressed run-length encoding in the
 image's own pixels, ``score`` and ``certainty``. No torch is needed.
@@ -43,6 +44,8 @@ _MASK_COLUMNS = (
 class ClassPredictions:
     """How likely each class of each image is."""
 
+    target: str
+    """What the classes tell apart, in words: see :class:`thyrodata.baselines.training.settings.Target`."""
     classes: tuple[str, ...]
     image_ids: tuple[str, ...]
     group_ids: tuple[str, ...]
@@ -74,6 +77,8 @@ class MaskPrediction:
 class MaskPredictions:
     """The predictions of a segmentation: image by image, and of each the classes in one order."""
 
+    target: str
+    """As of :class:`ClassPredictions`."""
     classes: tuple[str, ...]
     """Those beside the background."""
     masks: tuple[MaskPrediction, ...]
@@ -99,7 +104,8 @@ def write_predictions(path: Path, predictions: ClassPredictions | MaskPrediction
             }
         case MaskPredictions():
             columns = {name: [_cell(mask, name) for mask in predictions.masks] for name in _MASK_COLUMNS}
-    write_file(path, table_bytes(columns))
+    rows = len(columns["image_id"])
+    write_file(path, table_bytes({"target": [predictions.target] * rows, **columns}))
 
 
 def _cell(mask: MaskPrediction, name: str) -> Any:
@@ -132,6 +138,7 @@ def read_predictions(path: Path) -> ClassPredictions | MaskPredictions:
 def _classes(rows: Sequence[Mapping[str, Any]]) -> ClassPredictions:
     classes = tuple(name.removeprefix(_PROBABILITY) for name in rows[0] if name.startswith(_PROBABILITY))
     return ClassPredictions(
+        target=rows[0]["target"],
         classes=classes,
         image_ids=tuple(row["image_id"] for row in rows),
         group_ids=tuple(row["group_id"] for row in rows),
@@ -153,4 +160,5 @@ def _masks(rows: Sequence[Mapping[str, Any]]) -> MaskPredictions:
         )
         for row in rows
     )
-    return MaskPredictions(classes=tuple(dict.fromkeys(mask.category for mask in masks)), masks=masks)
+    classes = tuple(dict.fromkeys(mask.category for mask in masks))
+    return MaskPredictions(target=rows[0]["target"], classes=classes, masks=masks)

@@ -182,6 +182,7 @@ def _cells(figure: Measured) -> tuple[str, ...]:
 
 
 def _evaluation_notes(made: Evaluation) -> Iterator[str]:
+    yield f"target       {made.target}"
     yield f"note: {made.images} images of {made.groups} groups; intervals are over groups, of one training"
     yield from (f"note: {level.of}: {level.tied} ties" for level in made.levels if level.tied)
     if made.not_voted:

@@ -26,6 +26,9 @@ __all__ = ["predict"]
 
 torch = load_extra("torch", "baselines")
 
+_OWN = "each class of the dataset"
+"""What is told apart where a plan has no target."""
+
 
 def predict(
     view: View,
@@ -84,11 +87,14 @@ def predict(
                 where=str(weights),
                 hint="give the plan that they were trained with",
             ) from None
-        return _masks(task, cache, batch_size) if plan.masks else _classes(task, cache, batch_size)
+        target = plan.target.name if plan.target else _OWN
+        made = _masks if plan.masks else _classes
+        return made(task, cache, batch_size, target)
 
 
-def _classes(task: Task, cache: Cache, batch_size: int) -> ClassPredictions:
+def _classes(task: Task, cache: Cache, batch_size: int, target: str) -> ClassPredictions:
     return ClassPredictions(
+        target=target,
         classes=cache.classes,
         image_ids=cache.image_ids,
         group_ids=cache.group_ids,
@@ -97,7 +103,7 @@ def _classes(task: Task, cache: Cache, batch_size: int) -> ClassPredictions:
     )
 
 
-def _masks(task: Task, cache: Cache, batch_size: int) -> MaskPredictions:
+def _masks(task: Task, cache: Cache, batch_size: int, target: str) -> MaskPredictions:
     found: list[MaskPrediction] = []
     images = (image for batch in _probabilities(task, cache, batch_size) for image in batch)
     for n, image in enumerate(images):
@@ -117,7 +123,7 @@ def _masks(task: Task, cache: Cache, batch_size: int) -> MaskPredictions:
                     certainty=certainty,
                 )
             )
-    return MaskPredictions(classes=cache.classes[1:], masks=tuple(found))
+    return MaskPredictions(target=target, classes=cache.classes[1:], masks=tuple(found))
 
 
 def _probabilities(task: Task, cache: Cache, batch_size: int) -> Iterator[Any]:
