@@ -108,6 +108,13 @@ def rows_of(tree: Path, config: str) -> dict[str, dict]:
     }
 
 
+def test_a_card_names_nobody_s_answer_where_none_was_given(everything, tmp_path):
+    dataset, tree = everything
+    assert "answers for" not in (tree / "README.md").read_text()
+    answered = tree_of(dataset, tmp_path / "t", answered_for=("qc-missing: quality control | was\nnot run",))
+    assert "\n- qc-missing: quality control | was not run\n" in (answered / "README.md").read_text()
+
+
 @pytest.mark.parametrize("streaming", [False, True])
 def test_datasets_gives_every_record_and_every_byte(everything, streaming):
     dataset, tree = everything

@@ -293,6 +293,10 @@ def test_a_dataset_is_pushed_and_pushed_again_without_a_commit(
     assert said["bytes"] == sum(map(len, hub.content(REPO).values()))
     assert "toy: 12 images, by thyrodata" in hub.said(hub.head(REPO))["summary"]
     assert any("push" in line for line in (toy.path / "history.jsonl").read_text().splitlines())
+    card = hub.content(REPO)["README.md"].decode()
+    _, _, answered_for = card.partition("whoever published it answers for:")
+    assert "- qc-missing: quality control was not run" in answered_for
+    assert "- terms-not-stated: " in answered_for
     again = json.loads(command("push", toy.path, REPO, *ACCEPT, "--json").out)
     assert again["commit"] == said["commit"]
     assert again["sent"] == {}

@@ -135,7 +135,9 @@ def push(
             split=split,
             reader=reader,
             accept=LOSSES.keys() & set(accept),
-            settings=HuggingfaceSettings(gated_terms=terms),
+            settings=HuggingfaceSettings(
+                gated_terms=terms, answered_for=tuple(f"{each.code}: {each.text}" for each in found)
+            ),
             progress=progress,
         )
         if dry_run:

@@ -49,6 +49,11 @@ class HuggingfaceSettings:
         default=None, metadata={"help": "what people agree to before the Hub lets them read it"}
     )
 
+    answered_for: tuple[str, ...] = field(
+        default=(),
+        metadata={"help": "what stands against publishing, for the card to say that you answer for it"},
+    )
+
     def __post_init__(self) -> None:
         if self.shard_mb < 1:
             raise UsageError(f"a shard of {self.shard_mb} MB holds nothing", hint="give --shard-mb 1 or more")
@@ -112,10 +117,12 @@ def _write(
     for path in _beside(view.dataset):
         if path.startswith(within):
             out.write(f"annotations/{path.removeprefix(within)}", read_image(f"{view.dataset.path}/{path}"))
-    _tell(view, columns, shards, out, settings.gated_terms)
+    _tell(view, columns, shards, out, settings)
 
 
-def _tell(view: View, columns: Columns, shards: Sequence[Shard], out: Folder, terms: str | None) -> None:
+def _tell(
+    view: View, columns: Columns, shards: Sequence[Shard], out: Folder, settings: HuggingfaceSettings
+) -> None:
     """Write what tells of the shards, to people and to programs."""
     configs = {config.name: config for config in hub_configs(shards, columns)}
     said = [config.dataset_info(columns) for config in configs.values()]
@@ -127,9 +134,10 @@ def _tell(view: View, columns: Columns, shards: Sequence[Shard], out: Folder, te
         features=features,
         configs=[config.front_matter() for config in configs.values()],
         dataset_info=said,
-        gated_terms=terms,
+        gated_terms=settings.gated_terms,
         tasks=[config.task for config in configs.values() if config.task],
         reader=view.reader,
+        answered_for=settings.answered_for,
     )
     out.write("README.md", card)
     out.write("croissant.json", croissant(about, shards, features=features))

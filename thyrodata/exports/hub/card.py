@@ -40,6 +40,7 @@ def hub_card(
     gated_terms: str | None,
     tasks: Sequence[str],
     reader: str | None = None,
+    answered_for: Sequence[str] = (),
 ) -> bytes:
     """Return ``README.md`` of a dataset on the Hub.
 
@@ -52,12 +53,13 @@ def hub_card(
         gated_terms: What a reader has to agree to, if anything.
         tasks: The Hub's task categories, such as ``object-detection``.
         reader: Whose findings ``objects`` and ``masks`` show; ``None`` where nothing was exported.
+        answered_for: What stood against publishing and was accepted by name, a sentence each.
     """
     front = hub_metadata(
         about, configs=configs, dataset_info=dataset_info, gated_terms=gated_terms, tasks=tasks
     )
     body = [
-        *_details(about),
+        *_details(about, answered_for),
         *_uses(about, tasks, configs),
         *_structure(about, shards, hub_columns(features), dataset_info, reader),
         *_creation(about),
@@ -66,7 +68,7 @@ def hub_card(
     return (front_matter(front) + "\n" + "\n".join(body) + "\n").encode()
 
 
-def _details(about: Provenance) -> Iterator[str]:
+def _details(about: Provenance, answered_for: Sequence[str]) -> Iterator[str]:
     yield from (f"# {about.title}", "", " ".join(say.summary(about)), "")
     yield from ("## Dataset Details", "", "### Dataset Description", "")
     yield from bullets([*say.grouping(about), *say.absences(about), *say.caveats(about)])
@@ -88,6 +90,9 @@ def _details(about: Provenance) -> Iterator[str]:
     yield ""
     if len(about.sources) > 1:
         yield from ("Each image stays under the licence and terms of its own source.", "")
+    if answered_for:
+        yield from ("What stood against publishing, and whoever published it answers for:", "")
+        yield from (*bullets(answered_for), "")
 
 
 def _uses(about: Provenance, tasks: Iterable[str], configs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
