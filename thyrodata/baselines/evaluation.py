@@ -15,7 +15,7 @@ from thyrodata.baselines.metrics.classification import Classified, classificatio
 from thyrodata.baselines.metrics.figures import Figure
 from thyrodata.baselines.metrics.intervals import Measured, measured
 from thyrodata.baselines.metrics.segmentation import Pair, compare, segmentation_figures
-from thyrodata.baselines.metrics.voting import Voted, mean_probability, weighted_majority
+from thyrodata.baselines.metrics.voting import Voted, mean_probability, torn_groups, weighted_majority
 from thyrodata.baselines.predictions import (
     ClassPredictions,
     MaskPrediction,
@@ -95,7 +95,7 @@ def _of_classes(file: Path, said: ClassPredictions, resampling: Resampling) -> E
         classes=said.classes, labels=said.labels, probabilities=said.probabilities.astype(np.float64)
     )
     levels = [_level("image", classification_figures(images), said.group_ids, resampling)]
-    torn = _torn(said)
+    torn = torn_groups(images, said.group_ids)
     if not torn:
         for name, decide in (
             ("weighted majority", weighted_majority),
@@ -111,17 +111,8 @@ def _of_classes(file: Path, said: ClassPredictions, resampling: Resampling) -> E
         images=len(said.image_ids),
         groups=len(set(said.group_ids)),
         levels=tuple(levels),
-        not_voted=torn,
+        not_voted=f"{len(torn)} groups have images of different labels, the first {torn[0]}" if torn else "",
     )
-
-
-def _torn(said: ClassPredictions) -> str:
-    """Say why groups cannot be decided; nothing if they can."""
-    labels: dict[str, set[int]] = {}
-    for group, label in zip(said.group_ids, said.labels.tolist(), strict=True):
-        labels.setdefault(group, set()).add(label)
-    several = sorted(group for group, found in labels.items() if len(found) > 1)
-    return f"{len(several)} groups have images of different labels, the first {several[0]}" if several else ""
 
 
 def _of_masks(file: Path, said: MaskPredictions, resampling: Resampling) -> Evaluation:

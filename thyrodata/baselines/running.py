@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from thyrodata.baselines.predictions import ClassPredictions, MaskPredictions, write_predictions
 from thyrodata.baselines.recipes import Recipe, Task, find_recipe
@@ -18,6 +19,7 @@ from thyrodata.errors import CaseError
 from thyrodata.exports.classes import ClassScope, image_class
 from thyrodata.exports.view import View, split_view
 from thyrodata.io.files import read_text
+from thyrodata.schema.plain import to_plain
 
 __all__ = ["Predicted", "predict_baseline", "train_baseline"]
 
@@ -94,6 +96,11 @@ class Predicted:
     recipe: str
     images: int
     groups: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        plain: dict[str, Any] = to_plain(self)
+        return plain | {"file": str(self.file)}
 
 
 def predict_baseline(

@@ -95,7 +95,6 @@ def train(
     """Train a baseline on the part train of a split; the part val chooses the best epoch."""
     from thyrodata.baselines.running import train_baseline
     from thyrodata.cli.output import emit, lines, progress
-    from thyrodata.schema.plain import to_plain
 
     with progress(recipe, quiet=quiet or json) as show:
         made = train_baseline(
@@ -118,7 +117,7 @@ def train(
         f"trained {made.epochs} epochs into {made.folder}; the best is {made.best_epoch}: {figures}",
         "note: one run is no result: that takes several seeds, a test part and intervals",
     ]
-    emit(to_plain(made) | {"folder": str(made.folder)}, lambda: lines(said), json=json, quiet=quiet)
+    emit(made.to_json(), lambda: lines(said), json=json, quiet=quiet)
 
 
 @app.command("predict")
@@ -138,13 +137,12 @@ def predict(
     """Write what a trained baseline makes of a part of a dataset, with the truth beside it."""
     from thyrodata.baselines.running import predict_baseline
     from thyrodata.cli.output import emit, lines
-    from thyrodata.schema.plain import to_plain
 
     made = predict_baseline(
         run, data, out, part=part, split=split, reader=reader, batch_size=batch_size, device=device
     )
     said = [f"{made.recipe}: {made.images} images of {made.groups} groups in {made.file}"]
-    emit(to_plain(made) | {"file": str(made.file)}, lambda: lines(said), json=json, quiet=quiet)
+    emit(made.to_json(), lambda: lines(said), json=json, quiet=quiet)
 
 
 @app.command("evaluate")

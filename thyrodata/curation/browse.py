@@ -13,10 +13,11 @@ from typing import Any
 from thyrodata import __version__
 from thyrodata.curation.markers import MARKERS
 from thyrodata.curation.qc import ISSUES
+from thyrodata.curation.report import chosen_split
 from thyrodata.curation.tags import kept_tags
 from thyrodata.dataset import MANIFEST, RECORDS_FILE, Dataset
 from thyrodata.engine import Progress
-from thyrodata.errors import DatasetError, OutputError, UsageError
+from thyrodata.errors import DatasetError, OutputError
 from thyrodata.exports.fiftyone.app import PORT, served
 from thyrodata.exports.fiftyone.browsing import Beside, Built, FoundMarks, build_dataset
 from thyrodata.exports.fiftyone.connection import MADE_BY, open_fiftyone, slug_of
@@ -33,8 +34,6 @@ from thyrodata.schema.geometry import Mask
 from thyrodata.schema.plain import to_plain
 
 __all__ = ["Browsed", "browse_dataset", "look_at"]
-
-_DEFAULT = "default"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +99,7 @@ def browse_dataset(
         CaseError: An image that needs a picture cannot be decoded.
     """
     source = opened(dataset)
-    called, shown = name or source.manifest.name, _split(source, split)
+    called, shown = name or source.manifest.name, chosen_split(source, split)
     fiftyone = open_fiftyone()
     slug = slug_of(fiftyone, called)
     home = Path(previews) if previews else Path(fiftyone.config.default_dataset_dir) / slug / "previews"
@@ -154,16 +153,6 @@ def look_at(browsed: Browsed, port: int = PORT, ready: Callable[[str], None] | N
         if ready:
             ready(app.address)
         app.wait()
-
-
-def _split(dataset: Dataset, name: str | None) -> str | None:
-    if name is None:
-        return _DEFAULT if _DEFAULT in dataset.splits else None
-    if name not in dataset.splits:
-        raise UsageError(
-            f"there is no split {name!r}", hint=f"there are: {', '.join(dataset.splits) or 'none'}"
-        )
-    return name
 
 
 def _info(dataset: Dataset, split: str | None, previews: Path, hu_offset: float | None) -> dict[str, Any]:

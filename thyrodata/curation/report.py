@@ -14,7 +14,7 @@ from thyrodata.reports.datapage.page import DataPage, data_page
 from thyrodata.reports.datapage.plots import plot_png
 from thyrodata.revision import opened
 
-__all__ = ["DatasetReport", "report_dataset"]
+__all__ = ["DatasetReport", "chosen_split", "report_dataset"]
 
 PAGE = "reports/index.html"
 """Where in a dataset its report lies."""
@@ -72,7 +72,7 @@ def report_dataset(
         OutputError: A file could not be written.
     """
     source = opened(dataset)
-    made = data_page(source, split=_split(source, split), count=_count(count), progress=progress)
+    made = data_page(source, split=chosen_split(source, split), count=_count(count), progress=progress)
     drawn = () if plots is None else _write_plots(made, Path(plots))
     if out is not None:
         write_file(Path(out), made.html)
@@ -85,7 +85,12 @@ def report_dataset(
     return DatasetReport(path=source.path / PAGE, page=made, plots=drawn)
 
 
-def _split(dataset: Dataset, name: str | None) -> str | None:
+def chosen_split(dataset: Dataset, name: str | None) -> str | None:
+    """Return the split that is asked for; by default ``default``, if there is one.
+
+    Raises:
+        UsageError: There is no such split.
+    """
     if name is None:
         return _DEFAULT if _DEFAULT in dataset.splits else None
     if name not in dataset.splits:

@@ -15,10 +15,7 @@ from thyrodata.io.workspace import check_apart, check_out, opened_workspace
 from thyrodata.publishing.restoring import needed, restore_tree
 from thyrodata.schema.manifest import Manifest
 
-__all__ = ["HUB", "HubSettings", "Restored", "restore"]
-
-HUB = "hub"
-"""What `convert` calls it."""
+__all__ = ["HubSettings", "Restored", "restore"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,5 +116,5 @@ def restore(
             raise
         space.publish()
     made = Dataset(restored.out)
-    made.note(f"convert {HUB} {restored.commit or ''}".rstrip())
+    made.note(f"convert hub {restored.commit or ''}".rstrip())
     return replace(restored, manifest=made.manifest)

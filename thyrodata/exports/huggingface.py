@@ -95,28 +95,34 @@ def export_huggingface(view: View, out: Folder, settings: HuggingfaceSettings) -
             for account in (view.ledger.given, view.ledger.written):
                 account.update(images=1, findings=len(record.findings))
     shard_bytes = settings.shard_mb * _MEGABYTE
+    beside = _beside(view.dataset)
     out.defer(
-        partial(_write, view, columns, out, settings),
+        partial(_write, view, columns, out, settings, beside),
         images=images,
-        files=len(view.parts) + size // shard_bytes + len(_beside(view.dataset)),
-        size=size + sum((view.dataset.path / path).stat().st_size for path in _beside(view.dataset)),
+        files=len(view.parts) + size // shard_bytes + len(beside),
+        size=size + sum(image_size(f"{view.dataset.path}/{path}") for path in beside),
     )
     return view.ledger
 
 
 def _write(
-    view: View, columns: Columns, out: Folder, settings: HuggingfaceSettings, tick: Callable[[], None]
+    view: View,
+    columns: Columns,
+    out: Folder,
+    settings: HuggingfaceSettings,
+    beside: Sequence[str],
+    tick: Callable[[], None],
 ) -> None:
-    """Write the shards, and then what tells of them."""
+    """Write the shards, the files beside the images, and then what tells of them."""
     shards = write_shards(view, columns, out.path, settings.shard_mb * _MEGABYTE, tick)
     for shard in shards:
         out.count(shard.path)
-    for path in _beside(view.dataset):
-        out.write(f"{DATASET}/{path}", read_image(f"{view.dataset.path}/{path}"))
     within = f"annotations/{view.split}/"
-    for path in _beside(view.dataset):
+    for path in beside:
+        data = read_image(f"{view.dataset.path}/{path}")
+        out.write(f"{DATASET}/{path}", data)
         if path.startswith(within):
-            out.write(f"annotations/{path.removeprefix(within)}", read_image(f"{view.dataset.path}/{path}"))
+            out.write(f"annotations/{path.removeprefix(within)}", data)
     _tell(view, columns, shards, out, settings)
 
 

@@ -46,12 +46,12 @@ def objections(
             where=str(dataset.path / first.path),
             hint="run `thyrodata verify`",
         )
-    beside = Beside(dataset)
+    beside, members = Beside(dataset), dataset.survey().members
     return (
         *of_terms(dataset),
-        *of_identity(dataset, beside),
-        *of_quality(dataset, beside),
-        *of_splits(dataset, split, workers=workers, progress=progress),
+        *of_identity(dataset, beside, members),
+        *of_quality(dataset, beside, members),
+        *of_splits(dataset, split, members, workers=workers, progress=progress),
     )
 
 

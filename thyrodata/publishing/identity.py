@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from thyrodata.capture.audit import AUDIT, KeptAudit, content_sha256
 from thyrodata.dataset import Dataset
@@ -11,13 +11,14 @@ from thyrodata.publishing.objection import Objection
 from thyrodata.publishing.terms import CAPTURED
 from thyrodata.reports.datapage.beside import Beside
 from thyrodata.schema.plain import from_plain
+from thyrodata.survey import Member
 
 __all__ = ["of_identity"]
 
 _RUN = "run `thyrodata capture audit RAW DATA`, which needs the scanner's export"
 
 
-def of_identity(dataset: Dataset, beside: Beside) -> Iterator[Objection]:
+def of_identity(dataset: Dataset, beside: Beside, members: Sequence[Member]) -> Iterator[Objection]:
     """Yield an objection if a source was captured and the dataset has no passed audit of what it holds now.
 
     Records, images and manifest of a dataset never change, and files that are added beside them are made of
@@ -46,7 +47,7 @@ def of_identity(dataset: Dataset, beside: Beside) -> Iterator[Objection]:
     elif kept.content_sha256 != content_sha256(dataset):
         text = "the capture audit is of other records or images than the dataset has now"
         yield _unsure("audit-missing", text, where)
-    elif unseen := [*_unseen(kept, dataset)]:
+    elif unseen := [*_unseen(kept, members)]:
         yield _unsure("audit-partial", f"the capture audit {' and '.join(unseen)}", where)
 
 
@@ -60,8 +61,8 @@ def _kept(beside: Beside, where: str) -> KeptAudit | None:
         ) from None
 
 
-def _unseen(kept: KeptAudit, dataset: Dataset) -> Iterator[str]:
-    pictures = sum(member.path is not None for member in dataset.survey().members)
+def _unseen(kept: KeptAudit, members: Sequence[Member]) -> Iterator[str]:
+    pictures = sum(member.path is not None for member in members)
     if kept.audit.pictures_compared < pictures:
         yield f"compared {kept.audit.pictures_compared} of {pictures} pictures with their originals"
     if pictures and not kept.audit.pictures_read:

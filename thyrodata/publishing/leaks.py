@@ -11,6 +11,7 @@ from thyrodata.partition import split_items
 from thyrodata.publishing.objection import Objection
 from thyrodata.qc.copies import find_copies, pictures_of
 from thyrodata.splits import EXCLUDED, Assignment, Leak, Link, audit_split, read_split_csv
+from thyrodata.survey import Member
 
 __all__ = ["of_splits"]
 
@@ -21,7 +22,12 @@ _MEND = (
 
 
 def of_splits(
-    dataset: Dataset, split: str, *, workers: int = 1, progress: Progress | None = None
+    dataset: Dataset,
+    split: str,
+    members: Sequence[Member],
+    *,
+    workers: int = 1,
+    progress: Progress | None = None,
 ) -> Iterator[Objection]:
     """Yield an objection for each split of a dataset that has linked images in several parts.
 
@@ -37,7 +43,7 @@ def of_splits(
         SplitError: The file of a split is damaged.
     """
     pushed = dataset.split_file(split)  # that there is none should be said before the images are compared
-    items = split_items(dataset.survey().members, None)
+    items = split_items(members, None)
     copies = find_copies(pictures_of(dataset), workers=workers, progress=progress)
     links = [Link(cluster=f"{cluster[0]}, one picture", image_ids=cluster) for cluster in copies.clusters]
     for name in dataset.splits:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -14,6 +14,7 @@ from thyrodata.qc.rule import Issue, Severity
 from thyrodata.qc.table import all_rules
 from thyrodata.reports.datapage.accounts import at, entries
 from thyrodata.reports.datapage.beside import ISSUES, Beside
+from thyrodata.survey import Member
 
 __all__ = ["of_quality"]
 
@@ -29,7 +30,7 @@ _PRIVATE = frozenset(rule.code for rule in OF_PRIVACY)
 _RUN = "run `thyrodata qc run`"
 
 
-def of_quality(dataset: Dataset, beside: Beside) -> Iterator[Objection]:
+def of_quality(dataset: Dataset, beside: Beside, members: Sequence[Member]) -> Iterator[Objection]:
     """Yield an objection for each rule with errors, and if not every rule has seen every image.
 
     Raises:
@@ -40,7 +41,7 @@ def of_quality(dataset: Dataset, beside: Beside) -> Iterator[Objection]:
     if account is None or issues is None:
         yield _unfinished("qc-missing", "quality control was not run", where)
         return
-    if unseen := [*_unseen(account, _with_file(dataset))]:
+    if unseen := [*_unseen(account, members)]:
         yield _unfinished("qc-partial", f"quality control was not run whole: {'; '.join(unseen)}", where)
     found: dict[str, list[Issue]] = {}
     for issue in issues:
@@ -59,7 +60,7 @@ def of_quality(dataset: Dataset, beside: Beside) -> Iterator[Objection]:
         )
 
 
-def _unseen(account: Mapping[str, Any], with_file: frozenset[str]) -> Iterator[str]:
+def _unseen(account: Mapping[str, Any], members: Sequence[Member]) -> Iterator[str]:
     """Say what of a whole run is missing. An image without a file has no pixels that a rule could miss."""
     ran = {at(rule, "code") for rule in entries(account, "rules")}
     left = [rule.code for rule in all_rules() if rule.code not in ran | _ELSEWHERE]
@@ -67,13 +68,10 @@ def _unseen(account: Mapping[str, Any], with_file: frozenset[str]) -> Iterator[s
         yield f"{len(left)} rules were not run ({', '.join(left)})"
     if at(account, "complete") is not True:
         yield "the run was stopped"
+    with_file = {member.image_id for member in members if member.path}
     unread = {at(each, "image_id") for each in entries(account, "images_not_read")} & with_file
     if unread:
         yield f"{len(unread)} images could not be read, the first {min(unread)}"
-
-
-def _with_file(dataset: Dataset) -> frozenset[str]:
-    return frozenset(member.image_id for member in dataset.survey().members if member.path)
 
 
 def _unfinished(code: str, text: str, where: str) -> Objection:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from thyrodata.baselines.metrics.classification import Classified
 from thyrodata.errors import UsageError
 
-__all__ = ["Voted", "mean_probability", "weighted_majority"]
+__all__ = ["Voted", "mean_probability", "torn_groups", "weighted_majority"]
 
 _EQUAL = 1e-9
 """Relative: sums that differ by less do so by rounding."""
@@ -72,9 +72,17 @@ def mean_probability(classified: Classified, groups: Sequence[str]) -> Voted:
     return _decide(classified, groups, lambda rows: classified.probabilities[rows])
 
 
-def _decide(
-    classified: Classified, groups: Sequence[str], scores: Callable[[list[int]], NDArray[np.float64]]
-) -> Voted:
+def torn_groups(classified: Classified, groups: Sequence[str]) -> tuple[str, ...]:
+    """Return the groups that cannot be decided, since their images have different labels, sorted.
+
+    Raises:
+        UsageError: There are not as many groups as images.
+    """
+    members = _members(classified, groups)
+    return tuple(sorted(name for name, rows in members.items() if len({*classified.labels[rows]}) > 1))
+
+
+def _members(classified: Classified, groups: Sequence[str]) -> dict[str, list[int]]:
     if len(groups) != classified.labels.size:
         raise UsageError(
             f"{classified.labels.size} images have {len(groups)} groups", hint="give one of each"
@@ -82,6 +90,13 @@ def _decide(
     members: defaultdict[str, list[int]] = defaultdict(list)
     for row, group in enumerate(groups):
         members[group].append(row)
+    return members
+
+
+def _decide(
+    classified: Classified, groups: Sequence[str], scores: Callable[[list[int]], NDArray[np.float64]]
+) -> Voted:
+    members = _members(classified, groups)
     names = sorted(members)
     shares = np.zeros((len(names), len(classified.classes)))
     tied = []

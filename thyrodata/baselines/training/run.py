@@ -27,6 +27,7 @@ from thyrodata.errors import OutputError, SplitError, UsageError
 from thyrodata.exports.view import View
 from thyrodata.io.extras import load_extra
 from thyrodata.io.hashes import SUMS, read_sums
+from thyrodata.schema.plain import to_plain
 
 __all__ = ["Trained", "train"]
 
@@ -46,6 +47,11 @@ class Trained:
     """Of the best epoch. One run is no result: that takes several seeds and an interval."""
     weights_sha256: str
     """Of the last epoch's weights."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        plain: dict[str, Any] = to_plain(self)
+        return plain | {"folder": str(self.folder)}
 
 
 def train(

@@ -12,7 +12,7 @@ from typing import Any
 from thyrodata.dataset import Dataset
 from thyrodata.engine import Progress
 from thyrodata.errors import DatasetError
-from thyrodata.exports.fiftyone.connection import open_fiftyone, replaceable
+from thyrodata.exports.fiftyone.connection import open_fiftyone, published, replaceable
 from thyrodata.exports.fiftyone.labels import Document, classification, mask_detection, object_id
 from thyrodata.exports.fiftyone.layout import Layout
 from thyrodata.exports.fiftyone.look import app_config
@@ -165,18 +165,11 @@ def build_dataset(
             )
         about = layout.document(name, info=info, app_config=app_config(layout))
         write_file(Path(scratch) / "metadata.json", json.dumps(about).encode())
-        made = fiftyone.Dataset.from_dir(  # not persistent: FiftyOne itself removes what a kill leaves behind
+        made = fiftyone.Dataset.from_dir(
             dataset_dir=scratch, dataset_type=fiftyone.types.FiftyOneDataset, progress=False
         )
-    try:
+    with published(fiftyone, made, name, replaced):
         views = save_views(fiftyone, made, dataset.manifest, beside.splits.get(split or "", {}), split)
-        for old in replaced:
-            fiftyone.delete_dataset(old)
-        made.name = name
-        made.persistent = True
-    except BaseException:
-        made.delete()
-        raise
     return Built(
         images=images,
         shapes=maker.drawings.shapes,

@@ -16,7 +16,7 @@ from thyrodata.annotation.assignment import Tool
 from thyrodata.dataset import Dataset
 from thyrodata.engine import Progress
 from thyrodata.errors import CaseError, DatasetError, UsageError
-from thyrodata.exports.fiftyone.connection import MADE_BY, open_fiftyone, replaceable
+from thyrodata.exports.fiftyone.connection import MADE_BY, open_fiftyone, published, replaceable
 from thyrodata.exports.fiftyone.labels import cropped, relative
 from thyrodata.exports.fiftyone.previews import stretched
 from thyrodata.io.drawn import GivenShape, Note
@@ -109,20 +109,13 @@ def conflicts_view(
     sheets = {sheet.image_id: sheet for sheet in make_sheets(shown, sizes, Tool.COCO, seed)}
     fiftyone = open_fiftyone()
     replaced = replaceable(fiftyone, name, overwrite=overwrite)
-    made = fiftyone.Dataset()  # not persistent: FiftyOne itself removes what a kill leaves behind
-    try:
+    made = fiftyone.Dataset()
+    with published(fiftyone, made, name, replaced):
         maker = _Maker(fiftyone, dataset, previews, sheets)
         made.add_group_field(_GROUP, default=_slice(1))
         made.add_sample_field("why", fiftyone.ListField, subfield=fiftyone.StringField)
         made.add_samples(maker.samples(records, progress), progress=False)
         _set_up(fiftyone, made, dataset.manifest.name)
-        for old in replaced:
-            fiftyone.delete_dataset(old)
-        made.name = name
-        made.persistent = True
-    except BaseException:
-        made.delete()
-        raise
     return ConflictsView(
         name=name,
         images=len(sheets),

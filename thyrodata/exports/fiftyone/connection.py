@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from thyrodata.errors import MissingExtraError, OutputError, UsageError
 from thyrodata.io.extras import load_extra
 
-__all__ = ["MADE_BY", "datasets_called", "open_fiftyone", "replaceable", "slug_of"]
+__all__ = ["MADE_BY", "datasets_called", "open_fiftyone", "published", "replaceable", "slug_of"]
 
 MADE_BY = "thyrodata"
 """The key of a FiftyOne dataset's info without which it is not replaced."""
@@ -86,3 +88,24 @@ def replaceable(fiftyone: Any, name: str, *, overwrite: bool) -> list[str]:
                 hint="choose another name" + (", or add --overwrite" if ours else ""),
             )
     return taken
+
+
+@contextmanager
+def published(fiftyone: Any, made: Any, name: str, replaced: Sequence[str]) -> Iterator[None]:
+    """Give a new dataset its name when the block ends well, in place of others; else it is deleted.
+
+    Args:
+        fiftyone: FiftyOne.
+        made: The dataset, which is not persistent: FiftyOne itself removes what a kill leaves behind.
+        name: What it will be called.
+        replaced: The datasets that make way: see :func:`replaceable`.
+    """
+    try:
+        yield
+        for old in replaced:
+            fiftyone.delete_dataset(old)
+        made.name = name
+        made.persistent = True
+    except BaseException:
+        made.delete()
+        raise
