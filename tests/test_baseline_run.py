@@ -47,7 +47,7 @@ def test_a_recipe_is_trained_predicted_and_evaluated(data, trained, tmp_path, co
     assert ran.code == 0, ran.err
     made = json.loads(ran.out)
     assert made["images"] == json.loads(command("baseline", "evaluate", out, "--json").out)["images"] > 0
-    assert made["target"] == "TI-RADS >= 4a (Kwak), said of the case, which is not malignancy"
+    assert made["origin"]["target"] == "TI-RADS >= 4a (Kwak), said of the case, which is not malignancy"
     assert made["levels"][0]["figures"][0]["name"] == "accuracy"
 
 

@@ -18,12 +18,24 @@ from thyrodata.baselines.predictions import (
     ClassPredictions,
     MaskPrediction,
     MaskPredictions,
+    Origin,
     write_predictions,
 )
 from thyrodata.errors import RawLayoutError, UsageError
 from thyrodata.io.masks import encode_mask
 
 TARGET = "TI-RADS >= 4a (Kwak), said of the case, which is not malignancy"
+ORIGIN = Origin(
+    target=TARGET,
+    model="thyronet/resnet34",
+    seed=0,
+    trained_on="toy",
+    trained_split="default",
+    weights_sha256="0" * 64,
+    dataset="toy",
+    split="default",
+    part="test",
+)
 
 
 def some_classes(groups: int = 30, *, torn: bool = False) -> ClassPredictions:
@@ -34,7 +46,7 @@ def some_classes(groups: int = 30, *, torn: bool = False) -> ClassPredictions:
         labels[0] = 1 - labels[1]
     score = np.clip(labels * 0.3 + drawn.uniform(0, 0.7, labels.size), 0, 1)
     return ClassPredictions(
-        target=TARGET,
+        origin=ORIGIN,
         classes=("below 4a", "4a or above"),
         image_ids=tuple(f"toy/{n}" for n in range(labels.size)),
         group_ids=tuple(f"toy/g{n // 2}" for n in range(labels.size)),
@@ -97,7 +109,7 @@ def test_masks_are_compared_class_by_class(tmp_path):
         )
         for n, predicted in enumerate((square, half, none))
     ]
-    said = MaskPredictions(target="the nodule", classes=("nodule",), masks=tuple(masks))
+    said = MaskPredictions(origin=ORIGIN, classes=("nodule",), masks=tuple(masks))
     write_predictions(tmp_path / "p.parquet", said)
     made = evaluate_predictions(tmp_path / "p.parquet", resamples=200)
     found = figures_of(made, "mask of nodule")

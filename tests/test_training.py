@@ -199,7 +199,7 @@ def test_a_segmenter_learns_eight_phantoms_and_predicts_them_in_their_own_pixels
     plan = segmentation(loss=loss)
     made = trained(dataset, tmp_path / "o", plan, settings(epochs=80, batch_size=8, watch="iou"))
     assert made.figures["iou"] >= 0.9
-    found = predict(shown(dataset), "train", plan, tmp_path / "o" / "best.pt", device="cpu")
+    found = predict(shown(dataset), "train", plan, tmp_path / "o", device="cpu")
     assert {mask.image_id for mask in found.masks} == {f"toy/{n}" for n in range(8)}
     truths, predicted = (
         np.stack([decode_mask(getattr(mask, name)) for mask in found.masks])
@@ -217,7 +217,7 @@ def test_a_classifier_learns_eight_phantoms(dataset, tmp_path):
     made = trained(dataset, tmp_path / "o", plan, settings(epochs=25, watch="accuracy"))
     assert made.classes == ("below 4a", "4a and above")
     assert made.figures["accuracy"] == made.figures["balanced_accuracy"] == 1
-    found = predict(shown(dataset, classes=KWAK), "train", plan, tmp_path / "o" / "best.pt", device="cpu")
+    found = predict(shown(dataset, classes=KWAK), "train", plan, tmp_path / "o", device="cpu")
     assert found.labels.tolist() == [0, 1] * 4
     assert found.probabilities.argmax(1).tolist() == [0, 1] * 4
     np.testing.assert_allclose(found.probabilities.sum(1), 1, rtol=1e-6)
@@ -1025,12 +1025,11 @@ def test_a_full_disk_is_an_error_of_the_output_and_leaves_the_checkpoint_before(
 
 def test_weights_of_another_model_or_of_other_classes_are_refused(dataset, tmp_path):
     trained(dataset, tmp_path / "o", chosen=settings(epochs=1))
-    best = tmp_path / "o" / "best.pt"
     asked = shown(dataset, classes=KWAK)
     with pytest.raises(CaseError, match="not those of the plan's model"):
-        predict(asked, "train", classification(Segmenter), best)
+        predict(asked, "train", classification(Segmenter), tmp_path / "o")
     with pytest.raises(UsageError, match="were learnt"):
-        predict(asked, "train", classification(target=None), best)
+        predict(asked, "train", classification(target=None), tmp_path / "o")
 
 
 @pytest.mark.parametrize(
@@ -1058,7 +1057,7 @@ def test_predictions_come_back_from_their_file(dataset, tmp_path):
     for plan, asked in ((classification(), shown(dataset, classes=KWAK)), (segmentation(), shown(dataset))):
         out = tmp_path / type(plan).__name__
         trained(dataset, out, plan, settings(epochs=1))
-        made = predict(asked, "train", plan, out / "best.pt", batch_size=3, device="cpu")
+        made = predict(asked, "train", plan, out, batch_size=3, device="cpu")
         write_predictions(out / "p.parquet", made)
         read = read_predictions(out / "p.parquet")
         if plan.masks:
@@ -1071,7 +1070,7 @@ def test_predictions_come_back_from_their_file(dataset, tmp_path):
             )
             np.testing.assert_array_equal(read.labels, made.labels)
             np.testing.assert_array_equal(read.probabilities, made.probabilities)
-        again = predict(asked, "train", plan, out / "best.pt", batch_size=3, device="cpu")
+        again = predict(asked, "train", plan, out, batch_size=3, device="cpu")
         write_predictions(out / "q.parquet", again)
         assert (out / "q.parquet").read_bytes() == (out / "p.parquet").read_bytes()
     (tmp_path / "x.parquet").write_bytes(b"PAR1")

@@ -17,9 +17,11 @@ from thyrodata.baselines.metrics.intervals import Measured, measured
 from thyrodata.baselines.metrics.segmentation import Pair, compare, segmentation_figures
 from thyrodata.baselines.metrics.voting import Voted, mean_probability, torn_groups, weighted_majority
 from thyrodata.baselines.predictions import (
+    BoxPredictions,
     ClassPredictions,
     MaskPrediction,
     MaskPredictions,
+    Origin,
     read_predictions,
 )
 from thyrodata.io.masks import decode_mask
@@ -47,8 +49,8 @@ class Evaluation:
     """How good predictions are."""
 
     file: Path
-    target: str
-    """What was told apart, in words: a grade of suspicion is no pathology."""
+    origin: Origin
+    """What was told apart, by which model, on what: a grade of suspicion is no pathology."""
     classes: tuple[str, ...]
     images: int
     groups: int
@@ -88,6 +90,8 @@ def evaluate_predictions(file: str | Path, *, seed: int = 0, resamples: int = 10
             return _of_classes(place, said, resampling)
         case MaskPredictions():
             return _of_masks(place, said, resampling)
+        case BoxPredictions():
+            raise NotImplementedError
 
 
 def _of_classes(file: Path, said: ClassPredictions, resampling: Resampling) -> Evaluation:
@@ -106,7 +110,7 @@ def _of_classes(file: Path, said: ClassPredictions, resampling: Resampling) -> E
             levels.append(_level(f"group by {name}", figures, voted.groups, resampling, tied=len(voted.tied)))
     return Evaluation(
         file=file,
-        target=said.target,
+        origin=said.origin,
         classes=said.classes,
         images=len(said.image_ids),
         groups=len(set(said.group_ids)),
@@ -126,7 +130,7 @@ def _of_masks(file: Path, said: MaskPredictions, resampling: Resampling) -> Eval
         )
     return Evaluation(
         file=file,
-        target=said.target,
+        origin=said.origin,
         classes=said.classes,
         images=len({mask.image_id for mask in said.masks}),
         groups=len({mask.group_id for mask in said.masks}),

@@ -12,7 +12,7 @@ from thyrodata.baselines.recipes import Recipe, Task, find_recipe
 from thyrodata.baselines.recipes.plan import plan
 from thyrodata.baselines.training.predicting import predict
 from thyrodata.baselines.training.run import Trained, train
-from thyrodata.baselines.training.runfolder import BEST, SETTINGS
+from thyrodata.baselines.training.runfolder import SETTINGS
 from thyrodata.dataset import Dataset
 from thyrodata.engine import Progress
 from thyrodata.errors import CaseError
@@ -139,7 +139,7 @@ def predict_baseline(
         shown,
         part,
         plan(chosen, shown.categories),
-        Path(run) / BEST,
+        Path(run),
         batch_size=batch_size,
         device=device,
     )

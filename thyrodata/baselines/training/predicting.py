@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from thyrodata.baselines.checkpoints import CheckpointKind, read_checkpoint
-from thyrodata.baselines.predictions import ClassPredictions, MaskPrediction, MaskPredictions
+from thyrodata.baselines.predictions import ClassPredictions, MaskPrediction, MaskPredictions, Origin
 from thyrodata.baselines.training.cache import Cache
 from thyrodata.baselines.training.checks import chosen_device
 from thyrodata.baselines.training.failures import naming_memory
 from thyrodata.baselines.training.placing import restored
 from thyrodata.baselines.training.reading import read_parts
+from thyrodata.baselines.training.runfolder import BEST, SETTINGS
 from thyrodata.baselines.training.settings import Fit
 from thyrodata.baselines.training.task import Task, TaskPlan
 from thyrodata.errors import CaseError, UsageError
 from thyrodata.exports.view import View
 from thyrodata.io.extras import load_extra
+from thyrodata.io.files import read_text
 from thyrodata.io.masks import encode_mask
 
 __all__ = ["predict"]
@@ -34,7 +38,7 @@ def predict(
     view: View,
     part: str,
     plan: TaskPlan,
-    weights: Path,
+    run: Path,
     *,
     batch_size: int = 16,
     device: str | None = None,
@@ -45,7 +49,7 @@ def predict(
         view: As for :func:`thyrodata.baselines.training.run.train`.
         part: The part.
         plan: That of the training.
-        weights: The file ``best.pt`` of the training.
+        run: The folder of the training, of which the weights of the best epoch are taken.
         batch_size: The most images at once.
         device: As for the training.
 
@@ -53,11 +57,14 @@ def predict(
         UsageError: The view does not fit the plan, has other classes than were learnt, or there is no such
             part or device.
         DatasetError: The dataset is damaged.
-        CaseError: An image cannot be decoded, or the weights are damaged or not those of the model.
+        CaseError: An image cannot be decoded, the folder is none of a training, or its weights are damaged or
+            not those of the model.
         TrainingError: The memory is too small.
     """
     where = chosen_device(device)
+    weights = run / BEST
     trained = read_checkpoint(weights, CheckpointKind.WEIGHTS, where)
+    origin = _origin(view, part, plan, run)
     height, width = trained["size"]
     gpus = [] if where.index is None else [where.index]
     hint = f"make the batch smaller than {batch_size}"
@@ -87,14 +94,35 @@ def predict(
                 where=str(weights),
                 hint="give the plan that they were trained with",
             ) from None
-        target = plan.target.name if plan.target else _OWN
         made = _masks if plan.masks else _classes
-        return made(task, cache, batch_size, target)
+        return made(task, cache, batch_size, origin)
 
 
-def _classes(task: Task, cache: Cache, batch_size: int, target: str) -> ClassPredictions:
+def _origin(view: View, part: str, plan: TaskPlan, run: Path) -> Origin:
+    try:
+        said = json.loads(read_text(run / SETTINGS))
+        return Origin(
+            target=plan.target.name if plan.target else _OWN,
+            model=said["plan"]["model"],
+            seed=said["settings"]["seed"],
+            trained_on=said["data"]["dataset"],
+            trained_split=said["data"]["split"],
+            weights_sha256=sha256((run / BEST).read_bytes()).hexdigest(),
+            dataset=view.dataset.manifest.name,
+            split=view.split,
+            part=part,
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise CaseError(
+            f"these are no settings of a training: {error}",
+            where=str(run / SETTINGS),
+            hint="give the folder that `thyrodata baseline train` made",
+        ) from None
+
+
+def _classes(task: Task, cache: Cache, batch_size: int, origin: Origin) -> ClassPredictions:
     return ClassPredictions(
-        target=target,
+        origin=origin,
         classes=cache.classes,
         image_ids=cache.image_ids,
         group_ids=cache.group_ids,
@@ -103,7 +131,7 @@ def _classes(task: Task, cache: Cache, batch_size: int, target: str) -> ClassPre
     )
 
 
-def _masks(task: Task, cache: Cache, batch_size: int, target: str) -> MaskPredictions:
+def _masks(task: Task, cache: Cache, batch_size: int, origin: Origin) -> MaskPredictions:
     found: list[MaskPrediction] = []
     images = (image for batch in _probabilities(task, cache, batch_size) for image in batch)
     for n, image in enumerate(images):
@@ -123,7 +151,7 @@ def _masks(task: Task, cache: Cache, batch_size: int, target: str) -> MaskPredic
                     certainty=certainty,
                 )
             )
-    return MaskPredictions(target=target, classes=cache.classes[1:], masks=tuple(found))
+    return MaskPredictions(origin=origin, classes=cache.classes[1:], masks=tuple(found))
 
 
 def _probabilities(task: Task, cache: Cache, batch_size: int) -> Iterator[Any]:
