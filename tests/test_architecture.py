@@ -75,6 +75,7 @@ HOMES = {
     "fiftyone": {"exports"},
     "gdcm": {"io"},
     "h5py": {"io"},
+    "hotcoco": {"baselines"},
     "huggingface_hub": {"io", "exports"},
     "imagecodecs": {"io"},
     "isal": {"io"},
@@ -83,7 +84,9 @@ HOMES = {
     "matplotlib": {"reports"},
     "msgspec": {"io"},
     "numpy": LAYERS.keys() - {"errors", "schema"},
-    "onnxruntime": {"capture"},
+    "onnx": {"baselines"},
+    "onnxscript": {"baselines"},
+    "onnxruntime": {"capture", "baselines"},
     "openjpeg": {"io"},
     "pandas": {"io", "dataset"},
     "pyarrow": {"io", "dataset"},  # dataset: only to say that table() returns one

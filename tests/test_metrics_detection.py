@@ -1,4 +1,4 @@
-"""Figures of boxes, against pycocotools' own accumulation, hand-worked cases and laws."""
+"""Figures of boxes, which hotcoco matches, against pycocotools, hand-worked cases and laws."""
 
 from __future__ import annotations
 
@@ -75,9 +75,9 @@ def by_pycocotools(images: list[BoxedImage]) -> dict[str, float | None]:
 
 
 @st.composite
-def boxed_images(draw: st.DrawFn) -> list[BoxedImage]:
+def boxed_images(draw: st.DrawFn, *, narrowest: int = 2) -> list[BoxedImage]:
     """Boxes that overlap in many ways; scores of one image differ, and may be those of another."""
-    side = st.integers(2, 12)
+    side = st.integers(narrowest, 12)
     box = st.builds(lambda x, y, w, h: (x, y, x + w, y + h), st.integers(0, 6), st.integers(0, 6), side, side)
     label = st.integers(0, 1)
     images = []
@@ -91,11 +91,44 @@ def boxed_images(draw: st.DrawFn) -> list[BoxedImage]:
     return images
 
 
-@given(boxed_images())
+@given(boxed_images(narrowest=0))
 def test_ap_and_ar_are_pycocotools(images: list[BoxedImage]) -> None:
+    """Also of boxes without an area."""
     ours = values(coco_figures(images, CLASSES))
     for name, value in by_pycocotools(images).items():
         assert ours[name] == (None if value is None else pytest.approx(value, abs=1e-12)), name
+
+
+def crowded(seed: int, count: int) -> list[BoxedImage]:
+    """Images of up to three boxes, each found some times over, with equal scores and crowds among them."""
+    random = np.random.default_rng(seed)
+    made = []
+    for k in range(count):
+        truths = int(random.integers(0, 4))
+        corners = random.integers(0, 300, (truths, 2))
+        truth = np.hstack([corners, corners + random.integers(60, 130, (truths, 2))]).astype(float)
+        found = np.repeat(truth, 90, axis=0) + random.normal(0, 5, (90 * truths, 4))
+        made.append(
+            BoxedImage(
+                image_id=f"a/{k}",
+                truth=truth,
+                truth_labels=random.integers(0, 2, truths),
+                crowd=random.random(truths) < 0.1,
+                predicted=found,
+                predicted_labels=random.integers(0, 2, 90 * truths),
+                scores=np.round(random.random(90 * truths), 1),
+            )
+        )
+    return made
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_equal_scores_crowds_and_more_than_a_hundred_boxes_are_as_in_pycocotools(seed: int) -> None:
+    images = crowded(seed, 60)
+    assert max(np.bincount(each.predicted_labels).max(initial=0) for each in images) > 100
+    ours = values(coco_figures(images, CLASSES))
+    for name, value in by_pycocotools(images).items():
+        assert ours[name] == pytest.approx(value, abs=1e-12), name
 
 
 @given(boxed_images(), st.data())
@@ -205,6 +238,17 @@ def test_froc_equals_its_definition(images: list[BoxedImage], iou: float) -> Non
         None if value is None else pytest.approx(value) for value in theirs
     ]
     assert ours["froc_mean"] == (None if None in theirs else pytest.approx(np.mean(theirs)))
+
+
+@settings(max_examples=60)
+@given(boxed_images(), st.data())
+def test_froc_counts_an_image_as_often_as_its_weight(images: list[BoxedImage], data: st.DataObject) -> None:
+    counts = data.draw(st.lists(st.integers(0, 3), min_size=len(images), max_size=len(images)).filter(any))
+    copies = [each for each, count in zip(images, counts, strict=True) for _ in range(count)]
+    for figure in froc_figures(images, 2, false_positives=(0.0, 0.5, 2.0)):
+        wanted = values(froc_figures(copies, 2, false_positives=(0.0, 0.5, 2.0)))[figure.name]
+        value = float(figure.of(np.array([counts], float))[0])
+        assert value == pytest.approx(np.nan if wanted is None else wanted, abs=1e-12, nan_ok=True)
 
 
 @given(boxed_images())

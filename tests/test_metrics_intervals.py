@@ -228,7 +228,15 @@ def test_labels_part_images_whatever_they_are_said_of() -> None:
 
 def test_markers_part_images() -> None:
     marked = record("a", finding("1", BOX, structure=Structure.MARKER), finding("2", BOX))
-    assert marker_axis([marked, record("b", finding("1", BOX))]).values == ("markers", "no marker recorded")
+    plain = record("b", finding("1", BOX))
+    assert marker_axis([marked, plain]).values == ("markers recorded", "no marker recorded")
+
+
+def test_a_search_for_markers_adds_to_the_records_and_what_it_did_not_read_is_unknown() -> None:
+    marked = record("a", finding("1", BOX, structure=Structure.MARKER), finding("2", BOX))
+    images = [marked, *(record(name) for name in "bcd")]
+    axis = marker_axis(images, {"toy/a": False, "toy/b": True, "toy/c": False})
+    assert axis.values == (*["markers recorded or found"] * 2, "no marker found", None)
 
 
 @pytest.mark.parametrize(

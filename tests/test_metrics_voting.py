@@ -7,9 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from thyrodata.agreement.kappa import MISSING
 from thyrodata.baselines.metrics.classification import Classified
 from thyrodata.baselines.metrics.decisions import most_confident_box, most_pixels
-from thyrodata.baselines.metrics.voting import mean_probability, weighted_majority
+from thyrodata.baselines.metrics.voting import (
+    mean_probability,
+    weighted_majority,
+    weighted_majority_of_decisions,
+)
 from thyrodata.errors import UsageError
 
 
@@ -90,7 +95,7 @@ def test_patients_of_one_image_are_decided_as_their_images(given_: tuple[Classif
 
 
 def test_a_patient_with_two_labels_is_refused_by_name() -> None:
-    with pytest.raises(UsageError, match="benign and malignant") as raised:
+    with pytest.raises(UsageError, match="2 different labels") as raised:
         weighted_majority(of_malignancy([0.1, 0.2], [0, 1]), ["p/7", "p/7"])
     assert raised.value.where == "p/7"
 
@@ -109,12 +114,43 @@ def test_an_image_is_of_the_class_of_its_most_confident_box() -> None:
 
 
 def test_an_image_is_of_the_class_with_most_pixels() -> None:
-    classes = np.array([[0, 0, 0, 0], [1, 2, 2, 0]])
-    assert most_pixels(classes, background=0, without=None) == 2
-    assert most_pixels(np.array([[2, 1]]), background=0, without=None) == 1
+    assert most_pixels(np.array([1, 0, 2]), without=None) == 2
+    assert most_pixels(np.array([0, 5, 5]), without=None) == 1
 
 
 @pytest.mark.parametrize("without", [0, None])
 def test_an_image_in_which_nothing_was_found_is_what_is_said_of_such(without: int | None) -> None:
     assert most_confident_box(np.zeros(0, int), np.zeros(0), without=without) is without
-    assert most_pixels(np.zeros((2, 3), int), background=0, without=without) is without
+    assert most_pixels(np.zeros(2, int), without=without) is without
+
+
+# ---------------------------------------------------------------- of a group, by decisions of its images
+
+
+@given(images())
+def test_decisions_are_voted_on_as_probabilities_are(given_: tuple[Classified, list[str]]) -> None:
+    """The vote of a classifier is that of its decisions, each as sure as its greatest probability."""
+    given, groups = given_
+    voted = weighted_majority(given, groups)
+    sure = given.probabilities.max(axis=1)
+    polled = weighted_majority_of_decisions(
+        given.labels, given.predicted, sure, groups, classes=2, without=None
+    )
+    assert (polled.groups, polled.tied) == (voted.groups, voted.tied)
+    assert polled.predicted.tolist() == voted.classified.predicted.tolist()
+    assert polled.labels.tolist() == voted.classified.labels.tolist()
+
+
+@pytest.mark.parametrize(("without", "said"), [(None, MISSING), (0, 0)])
+def test_an_image_in_which_nothing_was_found_does_not_vote(without: int | None, said: int) -> None:
+    # p/1: one image by 0.2, two of nothing: that one decides. p/2: nothing in any.
+    polled = weighted_majority_of_decisions(
+        np.array([1, 1, 1, 0]),
+        np.array([MISSING, 1, MISSING, MISSING]),
+        np.array([0.9, 0.2, 0.0, 0.0]),
+        ["p/1", "p/1", "p/1", "p/2"],
+        classes=2,
+        without=without,
+    )
+    assert polled.predicted.tolist() == [1, said]
+    assert polled.labels.tolist() == [1, 0]

@@ -8,16 +8,12 @@ takes it counts (Lin et al., ECCV 2014). pycocotools does it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import redirect_stdout
+from collections.abc import Sequence
 from dataclasses import dataclass
-from io import StringIO
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 
 from thyrodata.errors import UsageError
 
@@ -26,7 +22,7 @@ __all__ = ["MAX_DETECTIONS", "BoxedImage", "Matches", "match_boxes"]
 MAX_DETECTIONS = 100
 """Predictions of an image and class that count."""
 
-_ANY_AREA = [[0, 1e10]]
+_ANY_AREA = [[0.0, 1e10]]
 _CORNERS = 4
 
 
@@ -112,69 +108,74 @@ def match_boxes(
         for labels in (image.truth_labels, image.predicted_labels):
             if labels.size and not 0 <= labels.min() <= labels.max() < classes:
                 raise UsageError(f"a label is none of the {classes} classes", where=image.image_id)
-    names = [{"id": k, "name": str(k)} for k in range(classes)]
-    pictures = [{"id": k} for k in range(len(images))]
-    with redirect_stdout(StringIO()):  # pycocotools prints what it does
-        evaluation = COCOeval(
-            _coco(pictures, names, _annotations(images, predicted=False)),
-            _coco(pictures, names, _annotations(images, predicted=True)),
-            "bbox",
-        )
-        parameters = evaluation.params
-        parameters.iouThrs = np.array(thresholds, np.float64)
-        parameters.areaRng, parameters.areaRngLbl = _ANY_AREA, ["all"]
-        parameters.maxDets = [MAX_DETECTIONS]
-        parameters.useCats = by_class
-        evaluation.evaluate()
-    found = evaluation.evalImgs  # of the first class all images, of the second all images, ...
-    parts = classes if by_class else 1
+    import hotcoco  # noqa: PLC0415 -- a native library, which only boxes need
+
+    places = np.arange(len(images))
+    truth = _columns([image.truth for image in images])
+    found = _columns([image.predicted for image in images])
+    given = hotcoco.COCO.from_arrays(
+        [{"id": place, "width": 1, "height": 1} for place in places.tolist()],  # sizes play no part
+        [{"id": label, "name": str(label)} for label in range(classes)],
+        np.repeat(places, [len(image.truth) for image in images]),
+        _joined([image.truth_labels for image in images]),
+        truth,
+        ids=np.arange(1, len(truth) + 1),  # 0 stands for no match
+        area=truth[:, 2] * truth[:, 3],
+        iscrowd=_joined([image.crowd for image in images]).astype(np.int64),
+    )
+    result = np.column_stack(
+        [
+            np.repeat(places, [len(image.predicted) for image in images]),
+            found,
+            _joined([image.scores for image in images]),
+            _joined([image.predicted_labels for image in images]),
+        ]
+    )
+    evaluation = hotcoco.COCOeval(given, given.load_res(result), "bbox")
+    parameters = evaluation.params
+    parameters.iou_thrs = [*thresholds]
+    parameters.area_rng, parameters.area_rng_lbl = _ANY_AREA, ["all"]
+    parameters.max_dets = [MAX_DETECTIONS]
+    parameters.use_cats = by_class
+    evaluation.evaluate()
+    every: list[dict[str, Any]] = [each for each in evaluation.eval_imgs if each]  # images that have a box
     return tuple(
-        _collected(found[part * len(images) : (part + 1) * len(images)], len(thresholds))
-        for part in range(parts)
+        _collected(
+            [each for each in every if not by_class or each["category_id"] == part], images, thresholds
+        )
+        for part in range(classes if by_class else 1)
     )
 
 
-def _coco(pictures: list[Any], names: list[Any], annotations: Iterator[dict[str, Any]]) -> Any:
-    coco = COCO()
-    coco.dataset = {"images": pictures, "categories": names, "annotations": list(annotations)}
-    coco.createIndex()
-    return coco
+def _columns(boxes: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Return all boxes as left, top, width and height."""
+    corners = np.concatenate([np.zeros((0, _CORNERS)), *boxes])
+    return np.column_stack([corners[:, :2], corners[:, 2:] - corners[:, :2]])
 
 
-def _annotations(images: Sequence[BoxedImage], *, predicted: bool) -> Iterator[dict[str, Any]]:
-    number = 0
-    for place, image in enumerate(images):
-        boxes, labels = (
-            (image.predicted, image.predicted_labels) if predicted else (image.truth, image.truth_labels)
-        )
-        sides = boxes[:, 2:] - boxes[:, :2]
-        for k, (box, side, label) in enumerate(zip(boxes, sides, labels, strict=True)):
-            number += 1  # from 1 on: 0 stands for no match
-            yield {
-                "id": number,
-                "image_id": place,
-                "category_id": int(label),
-                "bbox": [*box[:2].tolist(), *side.tolist()],
-                "area": float(side.prod()),
-                "iscrowd": 0 if predicted else int(image.crowd[k]),
-                "score": float(image.scores[k]) if predicted else 1.0,
-            }
+def _joined(columns: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
+    return np.concatenate([np.zeros(0), *columns])
 
 
-def _collected(found: Sequence[dict[str, Any] | None], thresholds: int) -> Matches:
-    """Join what pycocotools found in each image; ``None`` is an image without a box of the class."""
-    none = np.zeros((thresholds, 0))
-    taken = [none if each is None else np.asarray(each["dtMatches"]) for each in found]
-    ignored = [none if each is None else np.asarray(each["dtIgnore"]) for each in found]
-    scores = np.array([score for each in found if each for score in each["dtScores"]], np.float64)
-    counts = [of_image.shape[1] for of_image in taken]
+def _collected(
+    found: Sequence[dict[str, Any]], images: Sequence[BoxedImage], thresholds: Sequence[float]
+) -> Matches:
+    """Join what was found in each image that has a box, true or predicted, of the class."""
+    none = np.zeros((len(thresholds), 0), np.bool_)
+    ordered = sorted(found, key=lambda each: int(each["image_id"]))
+    places = np.array([each["image_id"] for each in ordered], np.int64)
+    scores = _joined([np.array(each["dtScores"], np.float64) for each in ordered])
     order = np.argsort(-scores, kind="stable")
-    left_out = np.concatenate([none, *ignored], axis=1).astype(np.bool_)[:, order]
-    matched = np.concatenate([none, *taken], axis=1)[:, order] > 0
+    taken, left_out = (
+        np.concatenate([none, *(np.array(each[name], np.bool_) for each in ordered)], axis=1)[:, order]
+        for name in ("dtMatched", "dtIgnore")
+    )
+    truths = np.zeros(len(images))
+    truths[places] = [sum(each["gtInDenominator"]) for each in ordered]
     return Matches(
-        images=np.repeat(np.arange(len(found)), counts)[order],
+        images=np.repeat(places, [len(each["dtScores"]) for each in ordered])[order],
         scores=scores[order],
-        hit=matched & ~left_out,
-        missed=~matched,
-        truths=np.array([0 if each is None else np.sum(each["gtIgnore"] == 0) for each in found], np.float64),
+        hit=taken & ~left_out,
+        missed=~taken,
+        truths=truths,
     )

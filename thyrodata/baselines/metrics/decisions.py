@@ -27,13 +27,11 @@ def most_confident_box(
     return int(labels[scores == scores.max()].min())
 
 
-def most_pixels(predicted: NDArray[np.int64], *, background: int, without: int | None) -> int | None:
-    """Return the class with most pixels but for the background; of equal ones the lowest class.
+def most_pixels(pixels: NDArray[np.int64], *, without: int | None) -> int | None:
+    """Return the class with most pixels; of equal ones the lowest class.
 
     Args:
-        predicted: int64 ``(height, width)``, the class of each pixel, from 0 on.
-        background: The class of pixels of nothing.
+        pixels: int64 ``(classes,)``, how many pixels are of each, a background left out.
         without: What an image of background alone counts as; ``None`` leaves it undecided.
     """
-    found = predicted[predicted != background]
-    return int(np.bincount(found).argmax()) if found.size else without
+    return int(pixels.argmax()) if pixels.any() else without

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from thyrodata.agreement.resampling import quotient
 from thyrodata.baselines.metrics.boxes import MAX_DETECTIONS, BoxedImage, Matches, match_boxes
-from thyrodata.baselines.metrics.figures import Figure, row_by_row
+from thyrodata.baselines.metrics.figures import Figure, row_by_row, sums_figure
+from thyrodata.baselines.metrics.rates import mean_of_present
 from thyrodata.errors import UsageError
 
 __all__ = ["FALSE_POSITIVES", "IOU_THRESHOLDS", "coco_figures", "froc_figures"]
@@ -56,17 +57,17 @@ def coco_figures(images: Sequence[BoxedImage], classes: Sequence[str]) -> tuple[
 
 def _coco_figures(matches: Sequence[Matches], classes: Sequence[str]) -> Iterator[Figure]:
     everywhere = np.ones(matches[0].truths.size, np.bool_) if matches else np.zeros(0, np.bool_)
-    figures = (
-        ("ap", _average_precision, _AT_ALL),
-        ("ap50", _average_precision, _AT_50),
-        ("ap75", _average_precision, _AT_75),
-        (f"ar_{MAX_DETECTIONS}", _average_recall, _AT_ALL),
-    )
-    for name, of_class, thresholds in figures:
-        each = [partial(of_class, match, thresholds) for match in matches]
+    ranked = [_Ranked(match) for match in matches]
+    for name, thresholds in (("ap", _AT_ALL), ("ap50", _AT_50), ("ap75", _AT_75)):
+        each = [partial(of_class.average_precision, thresholds) for of_class in ranked]
         yield Figure(name=name, tells=everywhere, of=row_by_row(partial(_mean_of_classes, each)))
         for label, of in zip(classes, each, strict=True):
             yield Figure(name=f"{name}/{label}", tells=everywhere, of=row_by_row(of))
+    name = f"ar_{MAX_DETECTIONS}"
+    found = [_found(match) for match in matches]
+    yield sums_figure(name, np.concatenate(found, axis=1), partial(_recall, len(found)), tells=everywhere)
+    for label, moments in zip(classes, found, strict=True):
+        yield sums_figure(f"{name}/{label}", moments, partial(_recall, 1), tells=everywhere)
 
 
 def _mean_of_classes(each: Sequence[partial[float]], weights: NDArray[np.float64]) -> float:
@@ -75,24 +76,50 @@ def _mean_of_classes(each: Sequence[partial[float]], weights: NDArray[np.float64
     return float(known.mean()) if known.size else np.nan
 
 
-def _average_precision(match: Matches, thresholds: slice, weights: NDArray[np.float64]) -> float:
-    truths = weights @ match.truths
-    if not truths:
-        return np.nan
-    counts = weights[match.images]
-    hits = np.cumsum(match.hit[thresholds] * counts, axis=1)
-    false = np.cumsum(match.missed[thresholds] * counts, axis=1)
-    precision = hits / (hits + false + np.spacing(1))  # pycocotools' own guard against 0 / 0
-    reached = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-    reached = np.column_stack([reached, np.zeros(len(reached))])  # a recall that is not reached
-    places = [np.searchsorted(row / truths, _RECALLS) for row in hits]
-    return float(np.take_along_axis(reached, np.array(places), axis=1).mean())
+class _Ranked:
+    """The predictions of a class from the greatest score on, kept so that a resample is computed quickly.
+
+    Between two hits precision only falls, so that its greatest values, and each first place of a recall, are
+    at hits. Of these there are no more than true boxes, however many predictions there are.
+    """
+
+    def __init__(self, match: Matches) -> None:
+        self._match = match
+        self._hits = [np.flatnonzero(row) for row in match.hit]
+        # what takes a crowd counts as nothing
+        self._ignored = [np.flatnonzero(row) for row in ~(match.hit | match.missed)]
+        self._before = [np.searchsorted(*rows) for rows in zip(self._ignored, self._hits, strict=True)]
+
+    def average_precision(self, thresholds: slice, weights: NDArray[np.float64]) -> float:
+        """Return the mean over thresholds and recalls of the greatest precision; nan without a true box."""
+        truths = weights @ self._match.truths
+        if not truths:
+            return np.nan
+        counts = weights[self._match.images]
+        up_to = np.cumsum(counts)
+        total = 0.0
+        rows = [*zip(self._hits, self._ignored, self._before, strict=True)][thresholds]
+        for hits, ignored, before in rows:
+            found = np.cumsum(counts[hits])
+            predicted = up_to[hits] - np.append(0, np.cumsum(counts[ignored]))[before]
+            precision = found / (predicted + np.spacing(1))  # pycocotools' own guard against 0 / 0
+            reached = np.append(np.maximum.accumulate(precision[::-1])[::-1], 0)  # 0: a recall not reached
+            total += reached[np.searchsorted(found / truths, _RECALLS)].mean()
+        return float(total / len(rows))
 
 
-def _average_recall(match: Matches, thresholds: slice, weights: NDArray[np.float64]) -> float:
-    truths = weights @ match.truths
-    hits = match.hit[thresholds] @ weights[match.images]
-    return float(quotient(hits, truths).mean())
+def _found(match: Matches) -> NDArray[np.float64]:
+    """Return how many true boxes of each image are found at each threshold and, last, how many there are."""
+    images = match.truths.size
+    hits = [np.bincount(match.images[row], minlength=images) for row in match.hit]
+    return np.column_stack([*hits, match.truths]).astype(np.float64)
+
+
+def _recall(classes: int, moments: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean over classes that have true boxes, and over thresholds, of the share that is found."""
+    found = moments.reshape(*moments.shape[:-1], classes, -1)
+    recalls = quotient(found[..., :-1], found[..., -1:]).mean(axis=-1)
+    return mean_of_present(recalls, found[..., -1])
 
 
 def froc_figures(
@@ -128,19 +155,21 @@ def froc_figures(
     if not false_positives or min(false_positives) < 0:
         raise UsageError("FROC is read at rates of false positives per image", hint="give rates of 0 or more")
     (match,) = match_boxes(images, classes, [iou], by_class=False)
-    # Only the last of equal scores is an operating point.
-    ends = np.flatnonzero(np.diff(match.scores, append=-np.inf))
+    ends = np.flatnonzero(np.diff(match.scores, append=-np.inf))  # of equal scores the last: a point
+    hits, false = np.flatnonzero(match.hit[0]), np.flatnonzero(match.missed[0])
+    # for each false positive the hits that a point has which does not reach it
+    hits_before = np.searchsorted(hits, np.append(-1, ends)[np.searchsorted(ends, false)], side="right")
+    of_hits, of_false = match.images[hits], match.images[false]
     rates = np.array(false_positives, np.float64)
 
     def sensitivities(weights: NDArray[np.float64]) -> NDArray[np.float64]:
         truths = weights @ match.truths
         if not truths:
             return np.full(rates.size, np.nan)
-        counts = weights[match.images]
-        hits, false = (np.cumsum(row[0] * counts)[ends] for row in (match.hit, match.missed))
-        # false positives grow with every point: the last point that is allowed has the greatest sensitivity
-        last = np.searchsorted(false, rates * weights.sum() * (1 + _SLACK), side="right")
-        return np.asarray(np.append(0.0, hits)[last] / truths)
+        allowed = rates * weights.sum() * (1 + _SLACK)
+        first_beyond = np.searchsorted(np.cumsum(weights[of_false]), allowed, side="right")
+        found = np.append(0.0, np.cumsum(weights[of_hits]))
+        return np.asarray(found[np.append(hits_before, hits.size)[first_beyond]] / truths)
 
     def read(name: str, places: slice) -> Figure:
         return Figure(

@@ -6,7 +6,7 @@ of their own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import isfinite
@@ -47,6 +47,8 @@ class Stratum:
     axis: str
     value: str | None
     """``None``: the units of which it is not known."""
+    name: str
+    """Of the figure."""
     units: int
     groups: int
     figure: Measured | None
@@ -90,6 +92,7 @@ def by_stratum(
             Stratum(
                 axis=axis.name,
                 value=value,
+                name=figure.name,
                 units=int(np.count_nonzero(among)),
                 groups=len(np.unique(named[among])),
                 figure=measured(figure, groups, resampling, among=among) if telling >= least else None,
@@ -154,19 +157,26 @@ def size_axis(sizes: Sequence[float | None], bounds: Sequence[float], *, unit: s
     )
 
 
-def marker_axis(records: Sequence[ImageRecord]) -> Axis:
-    """Part images by whether a marker is recorded in them: calipers or arrows, drawn over the picture.
+def marker_axis(records: Sequence[ImageRecord], found: Mapping[str, bool] | None = None) -> Axis:
+    """Part images by whether a marker is in them: calipers, arrows or text, drawn over the picture.
 
-    An image without a recorded marker may have some that nobody looked for: ``no marker recorded``.
+    Args:
+        records: Of each unit. A marker is recorded where the source outlines it.
+        found: What a search of the pixels said of each image id, if there was one: an image that it lacks,
+            and of which no marker is recorded, is unknown. Without a search an image may have markers that
+            nobody looked for: ``no marker recorded``.
     """
-    with_marker, without = "markers", "no marker recorded"
-    return Axis(
-        name="markers",
-        values=tuple(
-            with_marker
-            if any(finding.structure is Structure.MARKER for finding in record.findings)
-            else without
-            for record in records
-        ),
-        order=(with_marker, without),
-    )
+    recorded = [
+        any(finding.structure is Structure.MARKER for finding in record.findings) for record in records
+    ]
+    if found is None:
+        with_marker, without = "markers recorded", "no marker recorded"
+        values = [with_marker if marked else without for marked in recorded]
+        return Axis(name="markers", values=tuple(values), order=(with_marker, without))
+    with_marker, without = "markers recorded or found", "no marker found"
+    names = {True: with_marker, False: without, None: None}
+    said = [
+        names[True if marked else found.get(record.image_id)]
+        for record, marked in zip(records, recorded, strict=True)
+    ]
+    return Axis(name="markers", values=tuple(said), order=(with_marker, without))

@@ -14,10 +14,18 @@ from math import fsum, isclose
 import numpy as np
 from numpy.typing import NDArray
 
+from thyrodata.agreement.kappa import MISSING
 from thyrodata.baselines.metrics.classification import Classified
 from thyrodata.errors import UsageError
 
-__all__ = ["Voted", "mean_probability", "torn_groups", "weighted_majority"]
+__all__ = [
+    "Polled",
+    "Voted",
+    "mean_probability",
+    "torn_groups",
+    "weighted_majority",
+    "weighted_majority_of_decisions",
+]
 
 _EQUAL = 1e-9
 """Relative: sums that differ by less do so by rounding."""
@@ -32,6 +40,19 @@ class Voted:
     classified: Classified
     tied: tuple[str, ...]
     """Groups in which several classes came first: decided for the first of these in the classes' order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Polled:
+    """What was decided of groups by decisions that have no probability of every class."""
+
+    groups: tuple[str, ...]
+    """Sorted: the units of the columns."""
+    labels: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+    """``MISSING`` for a group of which no image voted."""
+    tied: tuple[str, ...]
+    """As of :class:`Voted`."""
 
 
 def weighted_majority(classified: Classified, groups: Sequence[str]) -> Voted:
@@ -72,42 +93,86 @@ def mean_probability(classified: Classified, groups: Sequence[str]) -> Voted:
     return _decide(classified, groups, lambda rows: classified.probabilities[rows])
 
 
-def torn_groups(classified: Classified, groups: Sequence[str]) -> tuple[str, ...]:
+def weighted_majority_of_decisions(
+    labels: NDArray[np.int64],
+    predicted: NDArray[np.int64],
+    confidence: NDArray[np.float64],
+    groups: Sequence[str],
+    *,
+    classes: int,
+    without: int | None,
+) -> Polled:
+    """Decide by weighted majority voting where an image has a class and one number that says how sure it is.
+
+    So are detections and segmentations decided: by the most confident box and its score, say. An image in
+    which nothing was found has no confidence, and does not vote.
+
+    Args:
+        labels: int64 ``(images,)``, places in the classes.
+        predicted: int64 ``(images,)``, likewise; ``MISSING`` where nothing was found.
+        confidence: float64 ``(images,)``, 0 or more; of no meaning where nothing was found.
+        groups: The group of each.
+        classes: How many there are.
+        without: What a group counts as in which no image votes; ``None`` leaves it undecided.
+
+    Raises:
+        UsageError: There are not as many groups as images, or images of one group have different labels.
+    """
+    members = _members(labels, groups)
+    names = tuple(sorted(members))
+    votes = (predicted[:, None] == np.arange(classes)) * confidence[:, None]
+    said = np.full(len(names), MISSING if without is None else without, np.int64)
+    tied = []
+    for place, name in enumerate(names):
+        totals = [fsum(column) for column in votes[members[name]].T]
+        if any(totals):
+            first = _leading(totals)
+            said[place] = first[0]
+            tied += [name] if len(first) > 1 else []
+    truth = np.array([_label(labels, members[name], name) for name in names], np.int64)
+    return Polled(groups=names, labels=truth, predicted=said, tied=tuple(tied))
+
+
+def torn_groups(labels: NDArray[np.int64], groups: Sequence[str]) -> tuple[str, ...]:
     """Return the groups that cannot be decided, since their images have different labels, sorted.
 
     Raises:
         UsageError: There are not as many groups as images.
     """
-    members = _members(classified, groups)
-    return tuple(sorted(name for name, rows in members.items() if len({*classified.labels[rows]}) > 1))
+    members = _members(labels, groups)
+    return tuple(sorted(name for name, rows in members.items() if len({*labels[rows]}) > 1))
 
 
-def _members(classified: Classified, groups: Sequence[str]) -> dict[str, list[int]]:
-    if len(groups) != classified.labels.size:
-        raise UsageError(
-            f"{classified.labels.size} images have {len(groups)} groups", hint="give one of each"
-        )
+def _members(labels: NDArray[np.int64], groups: Sequence[str]) -> dict[str, list[int]]:
+    if len(groups) != labels.size:
+        raise UsageError(f"{labels.size} images have {len(groups)} groups", hint="give one of each")
     members: defaultdict[str, list[int]] = defaultdict(list)
     for row, group in enumerate(groups):
         members[group].append(row)
     return members
 
 
+def _leading(totals: Sequence[float]) -> list[int]:
+    """Return the classes that have the greatest total, but for rounding."""
+    most = max(totals)
+    return [place for place, total in enumerate(totals) if isclose(total, most, rel_tol=_EQUAL)]
+
+
 def _decide(
     classified: Classified, groups: Sequence[str], scores: Callable[[list[int]], NDArray[np.float64]]
 ) -> Voted:
-    members = _members(classified, groups)
+    members = _members(classified.labels, groups)
     names = sorted(members)
     shares = np.zeros((len(names), len(classified.classes)))
     tied = []
     for place, name in enumerate(names):
         totals = [fsum(column) for column in scores(members[name]).T]
-        first = [isclose(total, max(totals), rel_tol=_EQUAL) for total in totals]
-        if sum(first) > 1:
+        first = _leading(totals)
+        if len(first) > 1:
             tied.append(name)
-            totals = [max(totals) if leads else total for leads, total in zip(first, totals, strict=True)]
+            totals = [max(totals) if place in first else total for place, total in enumerate(totals)]
         shares[place] = np.array(totals) / fsum(totals)
-    labels = np.array([_label(classified, members[name], name) for name in names], np.int64)
+    labels = np.array([_label(classified.labels, members[name], name) for name in names], np.int64)
     return Voted(
         groups=tuple(names),
         classified=Classified(classes=classified.classes, labels=labels, probabilities=shares),
@@ -115,12 +180,12 @@ def _decide(
     )
 
 
-def _label(classified: Classified, rows: list[int], group: str) -> int:
-    labels = sorted({int(label) for label in classified.labels[rows]})
-    if len(labels) > 1:
+def _label(labels: NDArray[np.int64], rows: list[int], group: str) -> int:
+    found = {int(label) for label in labels[rows]}
+    if len(found) > 1:
         raise UsageError(
-            f"images of one group are labelled {' and '.join(classified.classes[label] for label in labels)}",
+            f"images of one group have {len(found)} different labels",
             where=group,
             hint="a group has one label: take one that is said of the case, or leave such groups out",
         )
-    return labels[0]
+    return found.pop()
