@@ -21,7 +21,7 @@ from thyrodata.baselines.models import build
 from thyrodata.baselines.published import PAPERS, TABLES, flags, load_table, load_tables
 from thyrodata.baselines.published.flags import implied_f1, implied_jaccard, implied_share, is_share_of
 from thyrodata.baselines.recipes import RECIPES, Endpoint, Recipe, Task, find_recipe
-from thyrodata.baselines.recipes.listing import ABSENT, TRAINED, Standing, list_rows, own_recipes
+from thyrodata.baselines.recipes.listing import ABSENT, Standing, list_rows, own_recipes
 from thyrodata.baselines.recipes.plain import recipe_json
 from thyrodata.cli.baseline import app
 from thyrodata.errors import MissingExtraError, UsageError
@@ -303,7 +303,7 @@ def test_every_printed_row_runs_is_stood_in_for_or_is_absent_for_a_reason():
     assert [each.row.key for each in listed] == [row.key for table in load_tables() for row in table.rows]
     for each in listed:
         assert (each.recipe is None) == (each.standing is Standing.ABSENT)
-        assert (each.why == "") == (each.standing is Standing.RUNS) or each.standing is Standing.MODEL_ONLY
+        assert (each.why == "") == (each.standing is Standing.RUNS)
 
 
 def test_a_row_that_a_recipe_names_is_printed_and_named_once():
@@ -328,10 +328,25 @@ def test_the_classification_and_segmentation_of_thyroidxl_run_whole():
         assert {standing[row.key] for row in load_table(table).rows} == {Standing.RUNS}
 
 
-def test_a_row_of_a_task_without_training_says_so():
-    for each in list_rows():
-        if each.recipe is not None:
-            assert (each.standing is Standing.MODEL_ONLY) == (RECIPES[each.recipe].task not in TRAINED)
+def test_the_detectors_of_thyroidxl_run_or_are_stood_in_for_but_yolox():
+    rows = [each for each in list_rows() if each.row.table == "thyroidxl_detection"]
+    standing = {each.row.name: each.standing for each in rows}
+    assert {name for name, each in standing.items() if each is Standing.RUNS} == {
+        "Faster R-CNN",
+        "Deformable DETR",
+    }
+    assert {name for name, each in standing.items() if each is Standing.ABSENT} == {"YOLOX-S", "YOLOX-M"}
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+def test_the_epoch_of_a_detector_is_chosen_by_a_figure_since_it_has_no_loss_of_the_validation(recipe):
+    assert (recipe.settings.watch == "loss") == (recipe.task is not Task.DETECTION)
+
+
+def test_the_small_recipes_say_what_they_are():
+    small = [recipe for recipe in RECIPES.values() if recipe.name.startswith("small/")]
+    assert {recipe.task for recipe in small} == {*Task}
+    assert all("to try" in recipe.title and recipe in own_recipes() for recipe in small)
 
 
 def test_our_own_recipes_stand_for_no_printed_row():

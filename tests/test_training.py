@@ -41,7 +41,8 @@ from thyrodata.baselines.checkpoints import (  # noqa: E402 -- these import torc
     write_checkpoint,
 )
 from thyrodata.baselines.training import augment, checks, placing  # noqa: E402
-from thyrodata.baselines.training.cache import Batch, Cache  # noqa: E402
+from thyrodata.baselines.training.boxes import Boxes  # noqa: E402
+from thyrodata.baselines.training.cache import Batch, Cache, Learnt  # noqa: E402
 from thyrodata.baselines.training.classify import ClassificationPlan  # noqa: E402
 from thyrodata.baselines.training.failures import naming_memory  # noqa: E402
 from thyrodata.baselines.training.learner import Learner  # noqa: E402
@@ -90,17 +91,20 @@ def dataset(tmp_path_factory):
     return phantoms(tmp_path_factory.mktemp("phantoms") / "d")
 
 
-def phantoms(folder, *, count=8, grades=("2", "4b"), **changed):
+def phantoms(folder, *, count=8, grades=("2", "4b"), places=((50, 40),), **changed):
     """Phantoms as a dataset; what is changed replaces fields of each record.
 
-    Each is cut out around its nodule, which else covers too few pixels to be learnt in seconds.
+    Each is cut out around its nodule, which else covers too few pixels to be learnt in seconds; where in the
+    image it then lies is said in turn.
     """
     records, files = [], {}
     for n in range(count):
         drawn = phantom(PhantomSpec(seed=n, height=240, width=320))
         (nodule,) = drawn.nodules
         middle = np.mean(nodule.outline, 0)
-        left, top = (int(place) for place in np.clip(middle - (50, 40), 0, (320 - WIDTH, 240 - HEIGHT)))
+        left, top = (
+            int(place) for place in np.clip(middle - places[n % len(places)], 0, (320 - WIDTH, 240 - HEIGHT))
+        )
         path = f"images/{n}.png"
         files[path] = encode_png(drawn.pixels[top : top + HEIGHT, left : left + WIDTH].copy())
         outline = PolygonPart(exterior=tuple((x - left, y - top) for x, y in nodule.outline))
@@ -180,7 +184,7 @@ def lines(path):
 def trained(dataset, out, plan=None, chosen=None, **changed):
     """Train on all images and validate on them too; by default a classification."""
     plan = plan or classification()
-    classes = None if plan.masks else KWAK
+    classes = KWAK if plan.learns is Learnt.CLASSES else None
     part_of = {found.image_id: "train" for found in dataset.records()}
     return train(
         shown(dataset, part_of, classes=classes),
@@ -446,7 +450,7 @@ def test_two_processes_train_one_model_as_one_process_would(tmp_path):
     task = classification().start(("a", "b"), "cpu")
     stored = read_checkpoint(best, CheckpointKind.WEIGHTS)
     task.use(stored["weights"])
-    held = cached(Dataset(tmp_path / "d"), masks=False, target=SUSPICIOUS, classes=KWAK)
+    held = cached(Dataset(tmp_path / "d"), learns=Learnt.CLASSES, target=SUSPICIOUS, classes=KWAK)
     assert figures_of(task, held, 3) == pytest.approx(stored["figures"], rel=1e-9)
 
 
@@ -638,7 +642,13 @@ def test_figures_of_images_are_those_worked_by_hand():
     )
     right, wrong = math.log(math.exp(2) + 2) - 2, math.log(math.exp(2) + 2)
     assert figures_of(task, held, 3) == pytest.approx(
-        {"loss": (3 * right + wrong) / 4, "accuracy": 3 / 4, "balanced_accuracy": (1 + 1 / 2) / 2}, rel=1e-6
+        {
+            "loss": (3 * right + wrong) / 4,
+            "accuracy": 3 / 4,
+            "balanced_accuracy": (1 + 1 / 2) / 2,
+            "auc": (3 / 4 + 3 / 4) / 2,  # of a and of b, each with two pairs of four right and two tied
+        },
+        rel=1e-6,
     )
 
 
@@ -647,6 +657,16 @@ def test_figures_of_images_are_those_worked_by_hand():
 
 def drawn(augmentation, numbers=(0,), size=(40, 60), **place):
     return augment.draw(augmentation, **{"seed": 0, "epoch": 1, "numbers": numbers, "size": size, **place})
+
+
+def boxes_of(*corners, labels=None, crowd=None):
+    """Boxes of one image, by default of the first class and each of one finding."""
+    made = torch.tensor([[float(each) for each in corner] for corner in corners]).reshape(-1, 4)
+    return Boxes(
+        corners=made,
+        labels=torch.tensor(labels or [1] * len(made), dtype=torch.int64),
+        crowd=torch.tensor(crowd or [False] * len(made), dtype=torch.bool),
+    )
 
 
 SPREAD = st.builds(
@@ -662,11 +682,15 @@ SPREAD = st.builds(
 
 @given(SPREAD, st.integers(0, 1000))
 def test_a_mask_and_a_box_follow_the_image(augmentation, seed):
-    """Law: what is bright in a moved image is what its moved mask marks, and lies in its moved box."""
+    """Law: what is bright in a moved image is what its moved mask marks; if round, it fills its moved box."""
     height, width = 40, 60
-    mask = torch.zeros(2, height, width, dtype=torch.uint8)
-    mask[0, 10:22, 15:40] = mask[1, 25:35, 30:50] = 1
-    boxes = torch.tensor([[15.0, 10, 40, 22], [30, 25, 50, 35]])
+    corners = torch.tensor([[15.0, 10, 40, 22], [30, 25, 50, 35]])
+    rows, columns = np.mgrid[:height, :width] + 0.5
+    ellipses = [
+        ((columns - (a + c) / 2) / ((c - a) / 2)) ** 2 + ((rows - (b + d) / 2) / ((d - b) / 2)) ** 2 <= 1
+        for a, b, c, d in corners.tolist()
+    ]
+    mask = torch.from_numpy(np.array(ellipses, np.uint8))
     draws = drawn(augmentation, (3, 4), seed=seed)
     image = augment.moved_images(mask[:, None].float(), draws)[:, 0]
     moved = augment.moved_masks(mask, draws)
@@ -674,39 +698,46 @@ def test_a_mask_and_a_box_follow_the_image(augmentation, seed):
     sure = inside & ((image < 0.01) | (image > 0.99))
     assert ((image > 0.5) == (moved == 1))[sure].all()
     assert image[~inside].le(0.51).all()  # black comes from outside, mixed with the edge at most by half
-    found = augment.moved_boxes(boxes, torch.tensor([0, 1]), draws, (height, width))
-    for pixels, (left, top, right, bottom) in zip(moved == 1, found.tolist(), strict=True):
+    found = augment.moved_boxes([boxes_of(corner) for corner in corners], draws, (height, width))
+    for pixels, each in zip(moved == 1, found, strict=True):
+        (box,) = each.corners.tolist()
         rows, columns = np.nonzero(pixels.numpy())
         if len(rows):
-            assert left - 0.51 <= columns.min() <= columns.max() + 1 <= right + 0.51
-            assert top - 0.51 <= rows.min() <= rows.max() + 1 <= bottom + 0.51
+            extent = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+            # Pixels are sampled twice, and the ends of an ellipse are thin; at an edge they are cut off.
+            outward = np.array([-1, -1, 1, 1])
+            beyond = outward * (np.array(extent) - box)
+            assert beyond.max() <= 1
+            if min(box) > 0 and box[2] < width and box[3] < height:
+                assert beyond.min() >= -3
 
 
 def test_augmentation_that_is_off_leaves_image_mask_and_box_as_they_are():
     draws = drawn(Augmentation(name="off"), range(3))
     images = torch.rand(3, 3, 40, 60)
     masks = torch.randint(0, 3, (3, 40, 60), dtype=torch.uint8)
-    boxes = torch.tensor([[1.0, 2, 30, 40]])
+    boxes = [boxes_of([1.0, 2, 30, 40])] * 3
     torch.testing.assert_close(
         augment.moved_images(augment.varied(images, draws), draws), images, atol=1e-4, rtol=0
     )
     assert augment.moved_masks(masks, draws).equal(masks)
-    assert augment.moved_boxes(boxes, torch.tensor([0]), draws, (40, 60)).equal(boxes)
+    for moved in augment.moved_boxes(boxes, draws, (40, 60)):
+        assert moved.corners.equal(boxes[0].corners)
 
 
 def test_a_flip_is_a_flip_and_a_quarter_turn_is_a_quarter_turn():
     image = torch.rand(1, 1, 40, 60)
-    box = torch.tensor([[5.0, 10, 20, 30]])
+    box = [boxes_of([5.0, 10, 20, 30])]
     both = drawn(Augmentation(name="flips", flip_horizontal=1, flip_vertical=1))
     torch.testing.assert_close(augment.moved_images(image, both), image.flip(2, 3), atol=1e-4, rtol=0)
-    assert augment.moved_boxes(box, torch.tensor([0]), both, (40, 60)).tolist() == [[40, 10, 55, 30]]
+    assert augment.moved_boxes(box, both, (40, 60))[0].corners.tolist() == [[40, 10, 55, 30]]
     draws = drawn(Augmentation(name="off"), size=(40, 40))
     quarter = replace(draws, turns=np.array([[[0.0, -1.0], [1.0, 0.0]]]))  # x to y, y to -x: clockwise
     square = torch.rand(1, 1, 40, 40)
     torch.testing.assert_close(
         augment.moved_images(square, quarter), torch.rot90(square, -1, (2, 3)), atol=1e-4, rtol=0
     )
-    assert augment.moved_boxes(box, torch.tensor([0]), quarter, (40, 40)).tolist() == [[10, 5, 30, 20]]
+    assert augment.moved_boxes(box, quarter, (40, 40))[0].corners.tolist() == [[10, 5, 30, 20]]
 
 
 def test_draws_depend_on_seed_epoch_and_image_and_on_nothing_else():
@@ -753,9 +784,9 @@ def test_a_letterboxed_image_keeps_its_ratio_and_a_stretched_one_does_not():
     assert placing.place((100, 200), (64, 64), Fit.STRETCH).height == 64
 
 
-def cached(dataset, *, masks=True, target=None, **chosen):
+def cached(dataset, *, learns=Learnt.MASKS, target=None, **chosen):
     return read_parts(
-        shown(dataset, **chosen), ["train"], masks=masks, target=target, size=SIZE, fit=Fit.LETTERBOX
+        shown(dataset, **chosen), ["train"], learns=learns, target=target, size=SIZE, fit=Fit.LETTERBOX
     )["train"]
 
 
@@ -779,9 +810,9 @@ def test_one_image_in_colour_makes_three_channels_and_changes_no_other(tmp_path)
         for name in "ab"
     ]
     made = make_dataset(tmp_path / "d", records, files)
-    held = read_parts(shown(made), ["train"], masks=True, target=None, size=(12, 16), fit=Fit.LETTERBOX)[
-        "train"
-    ]
+    held = read_parts(
+        shown(made), ["train"], learns=Learnt.MASKS, target=None, size=(12, 16), fit=Fit.LETTERBOX
+    )["train"]
     np.testing.assert_array_equal(held.images[0], [pixels[..., 0]] * 3)
     np.testing.assert_array_equal(held.images[1], pixels.transpose(2, 0, 1))
 
@@ -789,7 +820,7 @@ def test_one_image_in_colour_makes_three_channels_and_changes_no_other(tmp_path)
 def test_classes_outside_the_target_are_left_out_and_counted(tmp_path):
     made = phantoms(tmp_path / "d", grades=("2", "3", "5", "4a"))
     target = Target(name="2 or 5", groups=(("low", ("tirads-kwak/2",)), ("high", ("tirads-kwak/5",))))
-    held = cached(made, masks=False, target=target, classes=KWAK)
+    held = cached(made, learns=Learnt.CLASSES, target=target, classes=KWAK)
     assert held.labels.tolist() == [0, 1, 0, 1]
     assert held.left_out == {"tirads-kwak/3": 2, "tirads-kwak/4a": 2}
 
@@ -1060,7 +1091,7 @@ def test_predictions_come_back_from_their_file(dataset, tmp_path):
         made = predict(asked, "train", plan, out, batch_size=3, device="cpu")
         write_predictions(out / "p.parquet", made)
         read = read_predictions(out / "p.parquet")
-        if plan.masks:
+        if plan.learns is Learnt.MASKS:
             assert read == made
         else:
             assert (read.classes, read.image_ids, read.group_ids) == (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from thyrodata.baselines.models.norms import keep_norms
 from thyrodata.baselines.models.weights import IMAGENET, load_weights
 from thyrodata.baselines.recipes.architecture import FasterRcnn, Fcos
 from thyrodata.errors import UsageError
@@ -17,8 +18,6 @@ _Module: Any = torch.nn.Module
 _Fcos: Any = load_extra("torchvision.models.detection", "baselines").FCOS
 _Transform: Any = load_extra("torchvision.models.detection.transform", "baselines").GeneralizedRCNNTransform
 
-_WIDTH = 256
-"""Channels of a pyramid, as both papers have it."""
 _TRAINED_STAGES = 3
 """With weights the stem and the first stage stay as they are, as torchvision trained its detectors."""
 _ALL_STAGES = 5
@@ -36,19 +35,17 @@ def make(model: FasterRcnn | Fcos, classes: int, pretrained: Path | None) -> Any
 def _faster_rcnn(model: FasterRcnn, classes: int, pretrained: Path | None) -> Any:
     models = load_extra("torchvision.models", "baselines")
     detection = load_extra("torchvision.models.detection", "baselines")
-    misc = load_extra("torchvision.ops.misc", "baselines")
     if model.backbone not in models.list_models(include="resnet*"):
         raise UsageError(f"torchvision has no {model.backbone!r}", hint="give a ResNet, such as resnet50")
-    # Batches are small: statistics that come with weights are kept.
-    norm = torch.nn.BatchNorm2d if pretrained is None else misc.FrozenBatchNorm2d
     backbone = detection.backbone_utils.resnet_fpn_backbone(
         backbone_name=model.backbone,
         weights=None,
-        norm_layer=norm,
+        norm_layer=torch.nn.BatchNorm2d,
         trainable_layers=_ALL_STAGES if pretrained is None else _TRAINED_STAGES,
     )
     if pretrained is not None:
         load_weights(backbone.body, pretrained)
+        keep_norms(backbone.body)
     made = detection.FasterRCNN(backbone, num_classes=classes + 1)
     return _at_its_size(made, *IMAGENET)
 
@@ -61,11 +58,11 @@ def _fcos(model: Fcos, classes: int, pretrained: Path | None) -> Any:
     features = timm.create_model(model.backbone, pretrained=False, features_only=True, out_indices=(2, 3, 4))
     if pretrained is not None:
         load_weights(features, pretrained)
+    levels = feature_pyramid.LastLevelP6P7(model.width, model.width)
     pyramid = _Pyramid(
         features,
-        feature_pyramid.FeaturePyramidNetwork(
-            features.feature_info.channels(), _WIDTH, feature_pyramid.LastLevelP6P7(_WIDTH, _WIDTH)
-        ),
+        feature_pyramid.FeaturePyramidNetwork(features.feature_info.channels(), model.width, levels),
+        model.width,
     )
     # The score from which a finding counts is the paper's: torchvision's 0.2 would cut recall short.
     made = _LabelsFromOne(pyramid, num_classes=classes, score_thresh=0.05)
@@ -102,10 +99,9 @@ class _Unresized(_Transform):  # type: ignore[misc]
 class _Pyramid(_Module):  # type: ignore[misc]
     """Levels at 1/8 to 1/128 of the size: three of the backbone's, and two more."""
 
-    out_channels = _WIDTH
-
-    def __init__(self, features: Any, pyramid: Any) -> None:
+    def __init__(self, features: Any, pyramid: Any, width: int) -> None:
         super().__init__()
+        self.out_channels = width
         self.features = features
         self.pyramid = pyramid
 

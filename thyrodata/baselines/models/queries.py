@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from thyrodata.baselines.models.norms import keep_norms, live_norms
 from thyrodata.baselines.models.weights import IMAGENET, normalised, refused
 from thyrodata.baselines.recipes.architecture import DeformableDetr, DFine, RtDetrV2
 from thyrodata.errors import UsageError
@@ -21,6 +23,9 @@ KEPT = 100
 """Findings of an image, as COCO counts at most."""
 _LEAST_LAYERS = 2
 """The library fails with one: it ties the layers' heads to each other."""
+_PRIOR = 0.01
+"""How likely each class is to every query at first, as the authors of the three have it after Lin et al.
+(ICCV 2017). The library's own is 1 / (classes + 1), so that of one class every second query finds it."""
 _SWIN_L = "swin-l"
 _HEADS = ("class_embed", "score_head", "class_labels_classifier")
 """What the names of the tensors hold that depend on the number of classes."""
@@ -80,10 +85,18 @@ def make(model: DeformableDetr | RtDetrV2 | DFine, classes: int, pretrained: Pat
             )
             normalise = normalised(torch.nn.Identity(), *IMAGENET)
         case RtDetrV2():
-            kind, config = transformers.RTDetrV2ForObjectDetection, transformers.RTDetrV2Config(**counts)
+            kind = transformers.RTDetrV2ForObjectDetection
+            config = transformers.RTDetrV2Config(initializer_bias_prior_prob=_PRIOR, **counts)
         case DFine():
-            kind, config = transformers.DFineForObjectDetection, transformers.DFineConfig(**counts)
+            kind = transformers.DFineForObjectDetection
+            config = transformers.DFineConfig(initializer_bias_prior_prob=_PRIOR, **counts)
     made = kind(config) if pretrained is None else _loaded(kind, config, pretrained)
+    live_norms(made)
+    if pretrained is not None:
+        keep_norms(made.model.backbone)
+    elif isinstance(model, DeformableDetr):
+        for layer in made.class_embed:  # the library leaves out what the authors' code does
+            torch.nn.init.constant_(layer.bias, math.log(_PRIOR / (1 - _PRIOR)))
     return QueryDetector(made, normalise)
 
 

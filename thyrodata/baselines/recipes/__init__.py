@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
-from thyrodata.baselines.recipes import best, gambling, thyroidxl, thyronet
+from thyrodata.baselines.recipes import best, gambling, small, thyroidxl, thyronet
 from thyrodata.baselines.recipes.architecture import Architecture
 from thyrodata.baselines.recipes.recipe import Endpoint, Recipe, StandIn, Task
 from thyrodata.errors import UsageError
@@ -15,7 +15,7 @@ from thyrodata.errors import UsageError
 __all__ = ["RECIPES", "Architecture", "Endpoint", "Recipe", "StandIn", "Task", "find_recipe"]
 
 RECIPES: dict[str, Recipe] = {
-    recipe.name: recipe for paper in (best, gambling, thyroidxl, thyronet) for recipe in paper.RECIPES
+    recipe.name: recipe for paper in (best, small, gambling, thyroidxl, thyronet) for recipe in paper.RECIPES
 }
 """Every recipe by its name."""
 

@@ -58,6 +58,8 @@ class Fcos:
 
     backbone: str
     """As timm has it. Weights are a file of timm's for it."""
+    width: int = 256
+    """Channels of the pyramid and of the heads, a multiple of 32; as the paper has it by default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,12 +6,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 from thyrodata.baselines.published import Flag, Paper, Row, flags, load_tables
-from thyrodata.baselines.recipes import RECIPES, Recipe, Task
+from thyrodata.baselines.recipes import RECIPES, Recipe
 
-__all__ = ["ABSENT", "TRAINED", "ListedRow", "Standing", "list_rows", "own_recipes"]
-
-TRAINED = frozenset({Task.CLASSIFICATION, Task.SEGMENTATION})
-"""The tasks that there is a training for; the models of the others can be built."""
+__all__ = ["ABSENT", "ListedRow", "Standing", "list_rows", "own_recipes"]
 
 
 class Standing(Enum):
@@ -21,8 +18,6 @@ class Standing(Enum):
     """A recipe trains the row's model."""
     STOOD_IN = "stood in for"
     """A recipe trains a model like it, for a stated reason."""
-    MODEL_ONLY = "model only"
-    """A recipe builds its model, or one like it; nothing trains this task yet."""
     ABSENT = "absent"
 
 
@@ -123,8 +118,6 @@ def list_rows() -> tuple[ListedRow, ...]:
                 standing = Standing.STOOD_IN
             else:
                 why = _YOLO if row.table == _PER_CLASS else _absent(row)
-            if recipe and recipe.task not in TRAINED:
-                standing = Standing.MODEL_ONLY
             listed.append(
                 ListedRow(
                     paper=table.paper,

@@ -9,9 +9,11 @@ from pathlib import Path
 from thyrodata.baselines.models import build
 from thyrodata.baselines.recipes.recipe import Recipe, Task
 from thyrodata.baselines.training.classify import ClassificationPlan
+from thyrodata.baselines.training.detect import DetectionPlan
 from thyrodata.baselines.training.segment import SegmentationPlan
 from thyrodata.baselines.training.task import TaskPlan
 from thyrodata.errors import UsageError
+from thyrodata.io.hashes import hash_file
 
 __all__ = ["plan"]
 
@@ -25,14 +27,20 @@ def plan(recipe: Recipe, categories: Sequence[str], pretrained: Path | None = No
         pretrained: Weights to begin with; see :func:`thyrodata.baselines.models.build`.
 
     Raises:
-        UsageError: Nothing trains this task yet; or the dataset has no drawing of what is to be found.
+        UsageError: The dataset has no drawing of what is to be found, or a segmentation has no loss.
     """
     target = recipe.endpoint.target(categories)
     make = partial(build, recipe.model, pretrained=pretrained)
+    # A file that is missing is refused when the model is built.
+    begun = hash_file(pretrained) if pretrained and pretrained.is_file() else None
     match recipe.task:
         case Task.CLASSIFICATION:
             return ClassificationPlan(
-                model=recipe.name, build=make, optimisation=recipe.optimisation, target=target
+                model=recipe.name,
+                build=make,
+                optimisation=recipe.optimisation,
+                target=target,
+                pretrained_sha256=begun,
             )
         case Task.SEGMENTATION if recipe.loss is not None:
             return SegmentationPlan(
@@ -40,10 +48,16 @@ def plan(recipe: Recipe, categories: Sequence[str], pretrained: Path | None = No
                 build=make,
                 optimisation=recipe.optimisation,
                 target=target,
+                pretrained_sha256=begun,
                 loss=recipe.loss,
             )
-        case _:
-            raise UsageError(
-                f"nothing trains {recipe.name} yet: it is a {recipe.task.value}",
-                hint="thyrodata.baselines.models.build makes its model",
+        case Task.SEGMENTATION:
+            raise UsageError(f"{recipe.name} has no loss", hint="a segmentation needs one: change the recipe")
+        case Task.DETECTION:
+            return DetectionPlan(
+                model=recipe.name,
+                build=make,
+                optimisation=recipe.optimisation,
+                target=target,
+                pretrained_sha256=begun,
             )

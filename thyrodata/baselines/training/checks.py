@@ -63,6 +63,11 @@ def check_learnable(cache: Cache, part: str, *, varied: bool) -> None:
             f"no image of the part {part!r} shows a pixel of {', '.join(cache.classes[1:])}",
             hint="a segmentation needs outlines or masks: a box is none",
         )
+    if cache.boxes is not None and all(bool(each.crowd.all()) for each in cache.boxes):
+        raise UsageError(
+            f"no image of the part {part!r} has a box of {', '.join(cache.classes[1:])}",
+            hint="a detection needs boxes, outlines or masks of single findings: a crowd is none",
+        )
     if varied and cache.labels is not None and len(cache.labels.unique()) == 1:
         only = cache.classes[int(cache.labels[0])]
         raise UsageError(

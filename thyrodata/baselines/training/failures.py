@@ -1,4 +1,4 @@
-"""What ends a training that was asked for well: the loss is no number, or the memory is too small."""
+"""What ends a training that was asked for well: the memory is too small, or the model cannot be compiled."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from thyrodata.errors import TrainingError
 from thyrodata.io.extras import load_extra
 
-__all__ = ["naming_memory"]
+__all__ = ["naming_compiler", "naming_memory"]
 
 torch = load_extra("torch", "baselines")
 
@@ -29,3 +29,24 @@ def naming_memory(where: str, hint: str) -> Iterator[None]:
         if isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error):
             raise TrainingError("out of memory", where=where, hint=hint) from None
         raise
+
+
+@contextmanager
+def naming_compiler(where: str) -> Iterator[None]:
+    """Turn errors of ``torch.compile`` inside the block into one that says what to do.
+
+    Raises:
+        TrainingError: The model cannot be compiled.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        # Their classes are many and private, of these two packages; the module's own errors are not of them.
+        if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+            raise
+        reason = " ".join(str(error).split())[:200]
+        raise TrainingError(
+            f"the model cannot be compiled: {reason}",
+            where=where,
+            hint="train without compiling, or install what torch compiles with: on a CPU g++",
+        ) from None

@@ -38,8 +38,14 @@ class Learner:
         self._how = optimisation
         self._device = torch.device(device)
         self._module = module.to(self._device)
+        if self._device.type == "cuda":  # the order in memory that its convolutions are fastest in
+            self._module.to(memory_format=torch.channels_last)
         self._optimiser = _optimiser(self._module, optimisation)
         self._average = None if optimisation.ema_decay is None else deepcopy(self._module).eval()
+        if optimisation.compiled:  # in place: the weights keep their names
+            self._module.compile()
+            if self._average is not None:
+                self._average.compile()
         self._updates = 0
         self._factor = 1.0
         self._plateau = Plateau(patience=optimisation.plateau_epochs)
@@ -70,11 +76,11 @@ class Learner:
         return value.detach()
 
     def apply(self, images: Any) -> Any:
-        """Return what the module, or its average if there is one, makes of images; float32, no gradients."""
+        """Return what the module, or its average if there is one, makes of images, without gradients."""
         module = self.kept
         module.eval()
         with torch.no_grad(), self._autocast():
-            return module(images).detach().to(torch.float32)
+            return module(images)
 
     @property
     def kept(self) -> Any:
@@ -109,9 +115,21 @@ class Learner:
         self._plateau.restore(state["plateau"])
 
     def _agree(self) -> None:
-        """Take the means over all processes, of gradients and of what normalisation has seen."""
-        gradients = [each.grad for each in self._module.parameters() if each.grad is not None]
-        processes.average(gradients)
+        """Take the means over all processes, of gradients and of what normalisation has seen.
+
+        A parameter may have a gradient in one process only, such as of what learns from boxes where another
+        process has images without any: there it is 0. One without a gradient anywhere stays without.
+        """
+        if processes.count() == 1:
+            return
+        learning = [each for each in self._module.parameters() if each.requires_grad]
+        moved = torch.tensor([each.grad is not None for each in learning], device=self._device)
+        anywhere = processes.total(moved.to(torch.float32)) > 0
+        learning = [each for each, moves in zip(learning, anywhere.tolist(), strict=True) if moves]
+        for each in learning:
+            if each.grad is None:
+                each.grad = torch.zeros_like(each)
+        processes.average([each.grad for each in learning])
         processes.average([each for each in self._module.buffers() if each.is_floating_point()])
 
     def _autocast(self) -> Any:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any
 
 from thyrodata.baselines.training import processes
-from thyrodata.baselines.training.augment import draw, moved_images, moved_masks, varied
+from thyrodata.baselines.training.augment import draw, moved_boxes, moved_images, moved_masks, varied
+from thyrodata.baselines.training.boxes import without_crowds
 from thyrodata.baselines.training.cache import Batch, Cache
 from thyrodata.baselines.training.randomness import Purpose, batches, torch_seed
 from thyrodata.baselines.training.settings import TrainSettings
@@ -67,7 +68,7 @@ def run_epochs(
         progress: Called with the number of steps done and of all.
 
     Raises:
-        TrainingError: A loss or figure is not a finite number.
+        TrainingError: A loss or figure is not a finite number, or the watched one is undefined.
     """
     for epoch in range(after + 1, settings.epochs + 1):
         if stopping.over:
@@ -79,7 +80,14 @@ def run_epochs(
         figures = figures_of(task, validation, settings.batch_size) if validation else losses
         for name, value in figures.items():
             _check_finite(f"the validation's {name}", value, epoch)
-        gain = -figures["loss"] if settings.watch == "loss" else figures[settings.watch]
+        watch = settings.watch if validation else "loss"
+        if watch not in figures:
+            raise TrainingError(
+                f"the validation's {watch} is undefined",
+                where=f"epoch {epoch}",
+                hint="choose another figure to watch, or a validation that has several classes",
+            )
+        gain = -figures[watch] if watch == "loss" else figures[watch]
         task.end_epoch(gain)
         yield Epoch(
             epoch=epoch,
@@ -93,14 +101,15 @@ def run_epochs(
 
 
 def figures_of(task: Task, cache: Cache, batch_size: int) -> dict[str, float]:
-    """Return the figures of a part, to which each process has measured its share of the batches."""
-    sums: dict[str, Any] = {}
-    for n, batch in enumerate(cache.batches(batch_size)):
-        own = n % processes.count() == processes.rank()
-        if own or n == 0:  # a process without a batch of its own still has sums to add: of nothing
-            for name, value in task.measure(batch).items():
-                sums[name] = sums.get(name, 0) + value * own
-    return task.figures({name: processes.total(value) for name, value in sums.items()})
+    """Return the figures of a part, of which each process measures its share of the batches."""
+    own = {
+        n: task.measure(batch)
+        for n, batch in enumerate(cache.batches(batch_size))
+        if n % processes.count() == processes.rank()
+    }
+    where = cache.device or cache.images.device
+    every = {n: found for share in processes.gathered(own, where) for n, found in share.items()}
+    return task.figures([every[n] for n in sorted(every)])
 
 
 def _trained(
@@ -118,7 +127,8 @@ def _trained(
     )
     total = len(order) * settings.epochs
     for done, numbers in enumerate(order, len(order) * (epoch - 1)):
-        losses = task.step(_augmented(cache.batch(numbers), numbers, settings, epoch), done / total)
+        batch = _augmented(_without_crowds(cache.batch(numbers)), numbers, settings, epoch)
+        losses = task.step(batch, done / total)
         for name, loss in losses.items():
             value = float(processes.total(loss * len(numbers)))
             _check_finite(f"the {name} of step {done % len(order) + 1}", value, epoch)
@@ -128,6 +138,10 @@ def _trained(
     return {name: value / len(cache) for name, value in sums.items()}
 
 
+def _without_crowds(batch: Batch) -> Batch:
+    return batch if batch.boxes is None else replace(batch, images=without_crowds(batch.images, batch.boxes))
+
+
 def _augmented(batch: Batch, numbers: Any, settings: TrainSettings, epoch: int) -> Batch:
     if settings.augmentation is None:
         return batch
@@ -135,7 +149,9 @@ def _augmented(batch: Batch, numbers: Any, settings: TrainSettings, epoch: int) 
     return Batch(
         images=moved_images(varied(batch.images, draws), draws),
         labels=batch.labels,
+        weights=batch.weights,
         masks=None if batch.masks is None else moved_masks(batch.masks, draws),
+        boxes=None if batch.boxes is None else moved_boxes(batch.boxes, draws, settings.size),
     )
 
 

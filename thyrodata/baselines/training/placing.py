@@ -8,7 +8,16 @@ from typing import Any
 from thyrodata.baselines.training.settings import Fit
 from thyrodata.io.extras import load_extra
 
-__all__ = ["IGNORED", "Placement", "place", "placed_image", "placed_mask", "restored"]
+__all__ = [
+    "IGNORED",
+    "Placement",
+    "place",
+    "placed_boxes",
+    "placed_image",
+    "placed_mask",
+    "restored",
+    "restored_boxes",
+]
 
 torch = load_extra("torch", "baselines")
 
@@ -79,6 +88,29 @@ def placed_mask(mask: Any, placement: Placement) -> Any:
     return out
 
 
+def placed_boxes(corners: Any, placement: Placement) -> Any:
+    """Return boxes of an image as boxes of what the module is given.
+
+    Args:
+        corners: (boxes, 4), left, top, right and bottom in the image's own pixels.
+        placement: Where it lies.
+    """
+    scale, start = _scale_and_start(corners, placement)
+    return corners * scale + start
+
+
+def restored_boxes(corners: Any, placement: Placement) -> Any:
+    """Return boxes of what the module was given as boxes of the image, cut off at its edge.
+
+    Args:
+        corners: (boxes, 4), left, top, right and bottom in pixels.
+        placement: Where the image lay.
+    """
+    scale, start = _scale_and_start(corners, placement)
+    height, width = placement.source
+    return ((corners - start) / scale).clamp(min=0).minimum(corners.new_tensor([width, height] * 2))
+
+
 def restored(values: Any, placement: Placement) -> Any:
     """Return values over what the module was given as values over the image, resized bilinearly.
 
@@ -91,6 +123,12 @@ def restored(values: Any, placement: Placement) -> Any:
     """
     inside = _inside(values, placement)[None]
     return torch.nn.functional.interpolate(inside, placement.source, mode="bilinear", align_corners=False)[0]
+
+
+def _scale_and_start(corners: Any, placement: Placement) -> tuple[Any, Any]:
+    height, width = placement.source
+    scale = corners.new_tensor([placement.width / width, placement.height / height] * 2)
+    return scale, corners.new_tensor([placement.left, placement.top] * 2)
 
 
 def _inside(values: Any, placement: Placement) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,19 @@ from typing import Any
 import numpy as np
 
 from thyrodata.baselines.checkpoints import CheckpointKind, read_checkpoint
-from thyrodata.baselines.predictions import ClassPredictions, MaskPrediction, MaskPredictions, Origin
-from thyrodata.baselines.training.cache import Cache
+from thyrodata.baselines.predictions import (
+    BoxPredictions,
+    ClassPredictions,
+    MaskPrediction,
+    MaskPredictions,
+    Origin,
+    Predictions,
+)
+from thyrodata.baselines.training.boxes import boxed_image
+from thyrodata.baselines.training.cache import Cache, Learnt
 from thyrodata.baselines.training.checks import chosen_device
 from thyrodata.baselines.training.failures import naming_memory
-from thyrodata.baselines.training.placing import restored
+from thyrodata.baselines.training.placing import Placement, restored, restored_boxes
 from thyrodata.baselines.training.reading import read_parts
 from thyrodata.baselines.training.runfolder import BEST, SETTINGS
 from thyrodata.baselines.training.settings import Fit
@@ -42,7 +50,7 @@ def predict(
     *,
     batch_size: int = 16,
     device: str | None = None,
-) -> ClassPredictions | MaskPredictions:
+) -> Predictions:
     """Return what a trained model makes of a part's images.
 
     Args:
@@ -72,7 +80,7 @@ def predict(
         cache = read_parts(
             view,
             (part,),
-            masks=plan.masks,
+            learns=plan.learns,
             target=plan.target,
             size=(height, width),
             fit=Fit(trained["fit"]),
@@ -94,8 +102,13 @@ def predict(
                 where=str(weights),
                 hint="give the plan that they were trained with",
             ) from None
-        made = _masks if plan.masks else _classes
-        return made(task, cache, batch_size, origin)
+        match plan.learns:
+            case Learnt.CLASSES:
+                return _classes(task, cache, batch_size, origin)
+            case Learnt.MASKS:
+                return _masks(task, cache, batch_size, origin)
+            case Learnt.BOXES:
+                return _boxes(task, cache, batch_size, origin)
 
 
 def _origin(view: View, part: str, plan: TaskPlan, run: Path) -> Origin:
@@ -127,13 +140,13 @@ def _classes(task: Task, cache: Cache, batch_size: int, origin: Origin) -> Class
         image_ids=cache.image_ids,
         group_ids=cache.group_ids,
         labels=cache.labels.numpy(),
-        probabilities=np.concatenate([each.numpy() for each in _probabilities(task, cache, batch_size)]),
+        probabilities=np.concatenate([each.cpu().numpy() for each in _predicted(task, cache, batch_size)]),
     )
 
 
 def _masks(task: Task, cache: Cache, batch_size: int, origin: Origin) -> MaskPredictions:
     found: list[MaskPrediction] = []
-    images = (image for batch in _probabilities(task, cache, batch_size) for image in batch)
+    images = (image for batch in _predicted(task, cache, batch_size) for image in batch.cpu())
     for n, image in enumerate(images):
         values = restored(image, cache.placements[n]).numpy()
         most = values.argmax(0)
@@ -154,8 +167,34 @@ def _masks(task: Task, cache: Cache, batch_size: int, origin: Origin) -> MaskPre
     return MaskPredictions(origin=origin, classes=cache.classes[1:], masks=tuple(found))
 
 
-def _probabilities(task: Task, cache: Cache, batch_size: int) -> Iterator[Any]:
-    """Yield the probabilities of batches, in the memory of the CPU."""
+def _boxes(task: Task, cache: Cache, batch_size: int, origin: Origin) -> BoxPredictions:
+    found = (each for batch in _predicted(task, cache, batch_size) for each in batch)
+    return BoxPredictions(
+        origin=origin,
+        classes=cache.classes[1:],
+        images=tuple(
+            boxed_image(image_id, truth, _restored(each, placement))
+            for image_id, truth, placement, each in zip(
+                cache.image_ids, cache.true_boxes, cache.placements, found, strict=True
+            )
+        ),
+        group_ids=cache.group_ids,
+    )
+
+
+def _restored(found: Mapping[str, Any], placement: Placement) -> dict[str, Any]:
+    """Return what was found in the image's own pixels, without boxes that lie beside it altogether."""
+    boxes = restored_boxes(found["boxes"].to(torch.float64), placement)
+    inside = (boxes[:, 2:] > boxes[:, :2]).all(1)
+    return {
+        "boxes": boxes[inside],
+        "labels": found["labels"][inside],
+        "scores": found["scores"][inside],
+    }
+
+
+def _predicted(task: Task, cache: Cache, batch_size: int) -> Iterator[Any]:
+    """Yield what the task makes of batches."""
     device = next(iter(task.weights().values())).device
     for batch in cache.batches(batch_size):
-        yield task.probabilities(batch.images.to(device)).cpu()
+        yield task.predicted(batch.images.to(device))

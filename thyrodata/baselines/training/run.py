@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from thyrodata.baselines.checkpoints import weights_sha256
+from thyrodata.baselines.parts import parts_sha256
 from thyrodata.baselines.training import processes
 from thyrodata.baselines.training.cache import Cache
 from thyrodata.baselines.training.checks import check_learnable, chosen_device, leaks_of
-from thyrodata.baselines.training.failures import naming_memory
-from thyrodata.baselines.training.loop import run_epochs
+from thyrodata.baselines.training.classify import ClassificationPlan
+from thyrodata.baselines.training.failures import naming_compiler, naming_memory
+from thyrodata.baselines.training.loop import Epoch, run_epochs
 from thyrodata.baselines.training.randomness import Purpose, torch_seed
 from thyrodata.baselines.training.reading import read_parts
+from thyrodata.baselines.training.residence import free_bytes, settled
 from thyrodata.baselines.training.runfolder import RunFolder, check_free
-from thyrodata.baselines.training.settings import TrainSettings
+from thyrodata.baselines.training.settings import TrainSettings, Weighting
 from thyrodata.baselines.training.stopping import Plateau
 from thyrodata.baselines.training.supervised import plain
 from thyrodata.baselines.training.task import Task, TaskPlan
@@ -66,6 +68,7 @@ def train(
     resume: bool = False,
     accept_leaks: bool = False,
     progress: Progress | None = None,
+    heard: Callable[[Epoch], None] | None = None,
 ) -> Trained:
     """Train a model, and write settings, log and checkpoints.
 
@@ -88,6 +91,7 @@ def train(
         resume: Go on after the last whole epoch of what is in the folder.
         accept_leaks: Train on a split that leaks, which stands in the settings.
         progress: Called with the number of steps done and of all.
+        heard: Called by the first process with each epoch, when it is written.
 
     Raises:
         UsageError: The view, plan and settings do not fit each other or the dataset, there is no such
@@ -95,7 +99,8 @@ def train(
         SplitError: The split leaks.
         DatasetError: The dataset is damaged.
         CaseError: An image cannot be decoded, or what is to be resumed is damaged.
-        TrainingError: A loss is not a number, or the memory is too small. What was written stays whole.
+        TrainingError: A loss is not a number, the memory is too small, or the model cannot be compiled. What
+            was written stays whole.
         OutputError: The folder is not empty, lies in the dataset, or cannot be written.
     """
     where = chosen_device(device)
@@ -118,7 +123,7 @@ def train(
     with naming_memory(str(where), hint):
         parts = (training,) if validation is None else (training, validation)
         caches = read_parts(
-            view, parts, masks=plan.masks, target=plan.target, size=settings.size, fit=settings.fit
+            view, parts, learns=plan.learns, target=plan.target, size=settings.size, fit=settings.fit
         )
         for part, cache in caches.items():
             check_learnable(cache, part, varied=part == training)
@@ -136,20 +141,26 @@ def train(
             "settings": plain(settings),
             "processes": processes.count(),
         }
-        caches = {part: cache.on(where) for part, cache in caches.items()}
+        if isinstance(plan, ClassificationPlan) and plan.weighting is Weighting.INVERSE_FREQUENCY:
+            caches[training] = caches[training].balanced()
+        caches = settled(caches, where, free_bytes(where))
         gpus = [] if where.index is None else [where.index]
-        with torch.random.fork_rng(gpus):  # the caller's own random numbers stay as they were
+        # The caller's own random numbers stay as they were.
+        with torch.random.fork_rng(gpus), naming_compiler(str(where)):
             task = _begun(plan, settings, caches[training].classes, where, validated=validation is not None)
-            folder = _opened(out, said, resume=resume, device=where)
-            return _run(task, settings, folder, caches[training], caches.get(validation or ""), progress)
+            kept_on = caches[training].images.device
+            folder = _opened(out, said, resume=resume, device=where, kept_on=kept_on)
+            return _run(
+                task, settings, folder, caches[training], caches.get(validation or ""), progress, heard
+            )
 
 
-def _opened(out: Path, settings: Mapping[str, Any], *, resume: bool, device: Any) -> RunFolder:
+def _opened(out: Path, settings: Mapping[str, Any], *, resume: bool, device: Any, kept_on: Any) -> RunFolder:
     """Return the folder: the first process makes it, before the others look at it."""
     writes = processes.rank() == 0
     if not writes:
         processes.wait()
-    folder = RunFolder(out, settings, resume=resume, device=device, writes=writes)
+    folder = RunFolder(out, settings, resume=resume, device=device, kept_on=kept_on, writes=writes)
     if writes:
         processes.wait()
     return folder
@@ -161,10 +172,9 @@ def _begun(
     """Return the task with its first weights, if it has the figure that is watched."""
     torch.manual_seed(torch_seed(Purpose.WEIGHTS, settings.seed))
     task = plan.start(classes, device)
-    known = task.FIGURES if validated else ("loss",)
-    if settings.watch not in known:
+    if validated and settings.watch not in task.FIGURES:
         raise UsageError(
-            f"there is no figure {settings.watch!r} to watch", hint=f"there are: {', '.join(known)}"
+            f"there is no figure {settings.watch!r} to watch", hint=f"there are: {', '.join(task.FIGURES)}"
         )
     return task
 
@@ -176,6 +186,7 @@ def _run(
     training: Cache,
     validation: Cache | None,
     progress: Progress | None,
+    heard: Callable[[Epoch], None] | None,
 ) -> Trained:
     stopping = Plateau(patience=settings.patience, min_delta=settings.min_delta)
     done, best, figures = 0, 0, {}
@@ -198,6 +209,8 @@ def _run(
                 "figures": figures,
             },
         )
+        if heard is not None and processes.rank() == 0:
+            heard(epoch)
     return Trained(
         folder=folder.path,
         classes=training.classes,
@@ -210,13 +223,12 @@ def _run(
 
 def _described(view: View, caches: Mapping[str, Cache]) -> dict[str, Any]:
     """Return what is learnt from, as plain values."""
-    assigned = "".join(f"{image_id}\t{part}\n" for image_id, part in sorted(view.part_of.items()))
     sums = read_sums(view.dataset.path / SUMS)
     return {
         "dataset": view.dataset.manifest.name,
         "records_sha256": sums["records.parquet"],
         "split": view.split,
-        "split_sha256": sha256(assigned.encode()).hexdigest(),
+        "split_sha256": parts_sha256(view),
         "reader": view.reader,
         "labels": f"{view.classes.scheme}, said of the {view.classes.scope.value}" if view.classes else None,
         "window": None if view.window is None else repr(view.window),
@@ -229,6 +241,8 @@ def _counted(cache: Cache) -> dict[str, Any]:
     """Return how many images a part has: all, and those of each class."""
     if cache.labels is not None:
         counts = Counter(cache.labels.tolist())
+    elif cache.boxes is not None:
+        counts = Counter(n for boxes in cache.boxes for n in set(boxes.labels.tolist()))
     else:
         counts = Counter(
             n for truths in cache.truths for n, mask in enumerate(truths, 1) if len(mask.runs()) > 1

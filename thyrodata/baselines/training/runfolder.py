@@ -38,6 +38,7 @@ class RunFolder:
         settings: What :data:`SETTINGS` says.
         resume: Whether to go on with what is there; where nothing is, the training begins.
         device: On which it runs, for the account of seconds.
+        kept_on: Where the images lie, likewise.
         writes: Whether this process writes, or another one that trains with it, and opened the folder before.
 
     Attributes:
@@ -51,10 +52,18 @@ class RunFolder:
     """
 
     def __init__(
-        self, path: Path, settings: Mapping[str, Any], *, resume: bool, device: Any, writes: bool
+        self,
+        path: Path,
+        settings: Mapping[str, Any],
+        *,
+        resume: bool,
+        device: Any,
+        kept_on: Any,
+        writes: bool,
     ) -> None:
         self.path = path
         self._device = str(device)
+        self._kept_on = str(kept_on)
         self._writes = writes
         text = json.dumps(settings, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         self.settings_sha256 = sha256(text.encode()).hexdigest()
@@ -102,6 +111,7 @@ class RunFolder:
             "training_s": round(epoch.training_s, 3),
             "validation_s": round(epoch.validation_s, 3),
             "device": self._device,
+            "images_on": self._kept_on,
             "torch": str(torch.__version__),
         }
         for name, line in ((LOG, said), (SECONDS, took)):

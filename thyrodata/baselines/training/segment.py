@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from thyrodata.baselines.training.cache import Batch
+from thyrodata.baselines.training.cache import Batch, Learnt
 from thyrodata.baselines.training.placing import IGNORED
 from thyrodata.baselines.training.settings import SegmentLoss
-from thyrodata.baselines.training.supervised import SupervisedPlan, SupervisedTask, plain
+from thyrodata.baselines.training.supervised import LogitTask, SupervisedPlan, plain, summed
 from thyrodata.io.extras import load_extra
 
 __all__ = ["SegmentTask", "SegmentationPlan"]
@@ -22,7 +22,7 @@ class SegmentationPlan(SupervisedPlan):
     """How classes of pixels are learnt. The module gives (images, classes, height, width) of its input."""
 
     loss: SegmentLoss = SegmentLoss.CROSS_ENTROPY
-    masks: ClassVar[bool] = True
+    learns: ClassVar[Learnt] = Learnt.MASKS
 
     def describe(self) -> Mapping[str, Any]:
         """Return all that the outcome depends on as plain values, the loss among them."""
@@ -33,7 +33,7 @@ class SegmentationPlan(SupervisedPlan):
         return SegmentTask(self, classes, device)
 
 
-class SegmentTask(SupervisedTask):
+class SegmentTask(LogitTask):
     """Learns classes of pixels.
 
     Its figures are made of all pixels of the part together, at the size that the module is given: ``loss``,
@@ -65,10 +65,11 @@ class SegmentTask(SupervisedTask):
         cells = batch.masks[seen].long() * classes + logits.argmax(1)[seen]
         confusion = torch.bincount(cells, minlength=classes**2).reshape(classes, classes)
         sums = {name: value.double() for name, value in _overlaps(logits, batch.masks).items()}
-        return {**sums, "confusion": confusion}
+        return {name: value.cpu() for name, value in {**sums, "confusion": confusion}.items()}
 
-    def figures(self, sums: Mapping[str, Any]) -> dict[str, float]:
+    def figures(self, measured: Sequence[Mapping[str, Any]]) -> dict[str, float]:
         """Return the figures: see the class."""
+        sums = summed(measured)
         confusion = sums["confusion"].double()
         both = confusion.diagonal()[1:]
         total = (confusion.sum(0) + confusion.sum(1))[1:]

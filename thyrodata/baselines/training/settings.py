@@ -17,6 +17,7 @@ __all__ = [
     "SegmentLoss",
     "Target",
     "TrainSettings",
+    "Weighting",
 ]
 
 
@@ -48,6 +49,14 @@ class Fit(Enum):
     LETTERBOX = "letterbox"
     """Its sides keep their ratio; the rest is black, and counts in no loss."""
     STRETCH = "stretch"
+
+
+class Weighting(Enum):
+    """What an image counts in the loss of a classification."""
+
+    NONE = "each image counts 1"
+    INVERSE_FREQUENCY = "inverse frequency of the classes in the training part"
+    """N / (K n) for one of K classes that has n of N images, as scikit-learn's ``balanced``: 1 on average."""
 
 
 class SegmentLoss(Enum):
@@ -137,6 +146,9 @@ class Optimisation:
     usual. It is less in the first steps t: at most (1 + t) / (10 + t)."""
     bf16: bool = False
     """Whether forward passes are computed in bfloat16 where torch's autocast deems that safe."""
+    compiled: bool = False
+    """Whether ``torch.compile`` makes the module faster, which takes it a while at first. What it makes of a
+    module may round otherwise, so equal bits are not to be expected of a training without it."""
 
     def __post_init__(self) -> None:
         _check(self.learning_rate > 0, "learning_rate is more than 0")

@@ -12,7 +12,7 @@ from thyrodata.baselines.training.settings import Optimisation, Target
 from thyrodata.errors import UsageError
 from thyrodata.io.extras import load_extra
 
-__all__ = ["SupervisedPlan", "SupervisedTask", "plain"]
+__all__ = ["LogitTask", "SupervisedPlan", "SupervisedTask", "plain", "summed"]
 
 torch = load_extra("torch", "baselines")
 
@@ -29,6 +29,8 @@ class SupervisedPlan:
     optimisation: Optimisation
     target: Target | None = None
     """What is told apart; ``None`` for the dataset's own classes."""
+    pretrained_sha256: str | None = None
+    """Of the file of weights that the module begins with; ``None`` where it begins from chance."""
 
 
 class SupervisedTask:
@@ -37,20 +39,14 @@ class SupervisedTask:
     Args:
         plan: What is said of the module.
         classes: What is told apart.
+        outputs: For how many of them the module is built.
         device: Where it learns.
     """
 
-    of_pixels: ClassVar[bool]
-    """Whether pixels have classes, or whole images."""
-
-    def __init__(self, plan: SupervisedPlan, classes: Sequence[str], device: Any) -> None:
+    def __init__(self, plan: SupervisedPlan, classes: Sequence[str], outputs: int, device: Any) -> None:
         self.classes = tuple(classes)
         self._plan = plan
-        self._learner = Learner(plan.build(len(classes)), plan.optimisation, device)
-
-    def probabilities(self, images: Any) -> Any:
-        """Return how likely each class is, float32 (images, classes, ...)."""
-        return self._applied(images).softmax(1)
+        self._learner = Learner(plan.build(outputs), plan.optimisation, device)
 
     def end_epoch(self, gain: float) -> None:
         """Hear how good the epoch was."""
@@ -60,6 +56,11 @@ class SupervisedTask:
     def learning_rate(self) -> float:
         """Of the last step."""
         return self._learner.learning_rate
+
+    @property
+    def module(self) -> Any:
+        """What is validated and kept: the module, or its average if there is one."""
+        return self._learner.kept
 
     def weights(self) -> Mapping[str, Any]:
         """Return those of the module, or of its average if there is one."""
@@ -78,13 +79,27 @@ class SupervisedTask:
         """Take up a state."""
         self._learner.restore(state)
 
+
+class LogitTask(SupervisedTask):
+    """A module that gives a logit for each class, of images or of their pixels."""
+
+    of_pixels: ClassVar[bool]
+    """Whether pixels have classes, or whole images."""
+
+    def __init__(self, plan: SupervisedPlan, classes: Sequence[str], device: Any) -> None:
+        super().__init__(plan, classes, len(classes), device)
+
+    def predicted(self, images: Any) -> Any:
+        """Return how likely each class is, float32 (images, classes, ...)."""
+        return self._applied(images).softmax(1)
+
     def _logits(self, module: Any, images: Any) -> Any:
         """Return a module's logits while it learns, float32 (images, classes, ...)."""
         return self._checked(module(images), images)
 
     def _applied(self, images: Any) -> Any:
         """Return the logits of the module that is kept, without gradients."""
-        return self._checked(self._learner.apply(images), images)
+        return self._checked(self._learner.apply(images), images).detach()
 
     def _checked(self, outputs: Any, images: Any) -> Any:
         """Return the logits in full precision.
@@ -101,6 +116,11 @@ class SupervisedTask:
                 hint="build it for as many classes as it is asked for",
             )
         return outputs.to(torch.float32)
+
+
+def summed(measured: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the sums of tensors of the same names."""
+    return {name: sum(each[name] for each in measured) for name in measured[0]}
 
 
 def plain(settings: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
-from thyrodata.baselines.training.cache import Batch
+from thyrodata.baselines.training.cache import Batch, Learnt
 from thyrodata.baselines.training.settings import Target
 
 __all__ = ["Task", "TaskPlan"]
@@ -30,20 +30,32 @@ class Task(Protocol):
         """
         ...
 
-    def probabilities(self, images: Any) -> Any:
-        """Return how likely each class is: float32 (images, classes), or (images, classes, height, width).
+    def predicted(self, images: Any) -> Any:
+        """Return what images are taken for.
 
         Args:
             images: As in a batch.
+
+        Returns:
+            How likely each class is, float32 (images, classes) or (images, classes, height, width); or of
+            boxes for each image ``boxes``, ``labels`` and ``scores``, as torchvision's detectors give them.
         """
         ...
 
-    def measure(self, batch: Batch) -> Mapping[str, Any]:
-        """Return what the figures are made from, as tensors that are added up over batches and processes."""
+    def measure(self, batch: Batch) -> Any:
+        """Return what the figures need to know of a batch, in the memory of the CPU.
+
+        Processes send it to each other, so that it is to be small and can be pickled.
+        """
         ...
 
-    def figures(self, sums: Mapping[str, Any]) -> dict[str, float]:
-        """Return the figures of a part by name, ``loss`` among them, without those that are undefined."""
+    def figures(self, measured: Sequence[Any]) -> dict[str, float]:
+        """Return the figures of a part by name, without those that are undefined.
+
+        Args:
+            measured: What :meth:`measure` returned of each of its batches, in their order, whichever process
+                measured it.
+        """
         ...
 
     def end_epoch(self, gain: float) -> None:
@@ -55,8 +67,13 @@ class Task(Protocol):
         """Of the last step, for the log."""
         ...
 
+    @property
+    def module(self) -> Any:
+        """What predicts, such as to measure what it costs."""
+        ...
+
     def weights(self) -> Mapping[str, Any]:
-        """Return what :meth:`probabilities` depends on: names and tensors."""
+        """Return what :meth:`predicted` depends on: names and tensors."""
         ...
 
     def use(self, weights: Mapping[str, Any]) -> None:
@@ -76,8 +93,8 @@ class TaskPlan(Protocol):
     """What is to be learnt, with which model and loss: what a recipe says."""
 
     @property
-    def masks(self) -> bool:
-        """Whether masks are learnt, or classes of whole images."""
+    def learns(self) -> Learnt:
+        """What of images is learnt."""
         ...
 
     @property
