@@ -45,8 +45,11 @@ LEAVES = [words for words, found in COMMANDS.items() if not hasattr(found, "comm
 def test_the_commands_are_those_of_the_readme():
     assert {" ".join(words) for words in LEAVES} == {
         "baseline evaluate",
+        "baseline explain",
+        "baseline export",
         "baseline list",
         "baseline predict",
+        "baseline table",
         "baseline train",
         "browse",
         "push",

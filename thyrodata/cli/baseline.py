@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from thyrodata.cli.evaluating import evaluate
+from thyrodata.cli.explaining import explain
 from thyrodata.cli.options import Json, Quiet, group
+from thyrodata.cli.tabling import export, table
 from thyrodata.cli.training import predict, train
 
 if TYPE_CHECKING:
@@ -63,3 +65,6 @@ def _print(rows: Sequence[ListedRow]) -> None:
 app.command("train")(train)
 app.command("predict")(predict)
 app.command("evaluate")(evaluate)
+app.command("explain")(explain)
+app.command("table")(table)
+app.command("export")(export)

@@ -31,8 +31,11 @@ class Paper:
     """``None`` if it is not known here."""
     data: str
     """What the models were trained and tested on."""
+    measured_on: str
+    """In a few words: the images that the figures are of."""
     runs: str
-    """How many runs a figure stands on."""
+    """How many runs a figure stands on, in a sentence."""
+    run_count: int
     caveats: tuple[str, ...]
     """What a reader of any of its figures must know and no recomputation shows."""
     tables: tuple[TableSource, ...]
@@ -49,7 +52,9 @@ PAPERS: tuple[Paper, ...] = (
         ),
         doi=None,
         data="ThyroidXL: 9,541 images to train with, 2,094 to test on, split by patient",
+        measured_on="ThyroidXL, test",
         runs=_SINGLE,
+        run_count=1,
         caveats=(
             "48 % of the test images are malignant, and 26 % of the training images.",
             "What an image without a box or a malignant pixel counts as is not stated.",
@@ -76,7 +81,9 @@ PAPERS: tuple[Paper, ...] = (
             "derived from DDTI: 624 benign and 622 malignant images to train with, 286 and 292 to "
             "validate on; 192 and 410 images of another hospital"
         ),
+        measured_on="made from DDTI, validation",
         runs="Single runs, which its authors name as a limit.",
+        run_count=1,
         caveats=(
             "The training counts include augmented copies.",
             "How benign and malignant were told apart in DDTI, which publishes TI-RADS, is not known here.",
@@ -95,7 +102,9 @@ PAPERS: tuple[Paper, ...] = (
         ),
         doi="10.1007/978-3-030-59861-7_52",
         data="TN-SCUI 2020: 80 % to train with, 10 % to validate on, 10 % to test on",
+        measured_on="TN-SCUI 2020, test",
         runs="Each figure is the mean of three runs; their spread is not given.",
+        run_count=3,
         caveats=(
             "The final models were fitted on the training and validation images together.",
             "The hyperparameters are in a supplement that is not published: not exactly reproducible.",
@@ -122,7 +131,9 @@ PAPERS: tuple[Paper, ...] = (
             "DeepLesion: YOLOv5n with all types of lesion, 5,590 images to train with and 1,398 to "
             "validate on; YOLOv5x with the type `other` only, 8,078, 1,277 and 1,696 images"
         ),
+        measured_on="DeepLesion",
         runs=_SINGLE,
+        run_count=1,
         caveats=(
             "YOLOv5n and YOLOv5x were trained and tested on different images: their rows do not compare.",
         ),
@@ -142,7 +153,9 @@ PAPERS: tuple[Paper, ...] = (
         ),
         doi=None,
         data="each algorithm on a public set of its own; none of the thyroid",
+        measured_on="other organs, a set each",
         runs=_SINGLE,
+        run_count=1,
         caveats=("No figure is of the thyroid: none stands beside one of ours.",),
         tables=(
             TableSource(name="openmedia_results", title="Figures as first published and re-implemented"),
