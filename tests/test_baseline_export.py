@@ -91,8 +91,19 @@ def _one_thread():
 
 
 def made(task, model, seed=0):
+    """A model from chance that has seen images: without, a deep one tells no place from another.
+
+    Where all places are equally likely, rounding decides which of them a detector looks at.
+    """
     torch.manual_seed(seed)
-    return build(model, 1 if task is Task.DETECTION else 2).eval()
+    module = build(model, 1 if task is Task.DETECTION else 2).eval()
+    norms = [part for part in module.modules() if isinstance(part, torch.nn.BatchNorm2d)]
+    for norm in norms:
+        norm.momentum = None  # the mean of all that it sees
+        norm.train()
+    with torch.no_grad():
+        module(torch.rand(8, 3, *SIZE))
+    return module.eval()
 
 
 # ---------------------------------------------------------------- cost

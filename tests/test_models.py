@@ -125,9 +125,25 @@ SEGMENTERS = {name: recipe for name, recipe in RECIPES.items() if recipe.task is
 @pytest.mark.parametrize("name", SEGMENTERS)
 def test_a_segmenter_has_as_many_parameters_as_the_librarys_own(name):
     model = SEGMENTERS[name].model
+    whole = {"encoder_depth": 5} if model.decoder == "PSPNet" else {}
     with torch.device("meta"):
-        own = getattr(smp, model.decoder)(model.encoder, encoder_weights=None, classes=3)
+        own = getattr(smp, model.decoder)(model.encoder, encoder_weights=None, classes=3, **whole)
     assert size(on_meta(model, 3)) == size(own)
+
+
+@pytest.mark.parametrize("decoder", ["DeepLabV3Plus", "PSPNet", "Unet", "UnetPlusPlus"])
+def test_every_weight_of_a_segmenter_takes_part(decoder):
+    """A stage that is built and left out would be counted, and learn nothing."""
+    built = build(Segmenter(decoder=decoder, encoder="resnet18"), 2)
+    built(torch.rand(2, 3, 64, 64)).square().sum().backward()
+    idle = [name for name, weight in built.named_parameters() if weight.grad is None]
+    assert idle == []
+
+
+def test_pspnet_pools_features_of_an_eighth_of_the_size():
+    built = build(Segmenter(decoder="PSPNet", encoder="resnet18"), 2)
+    features = built[1].encoder(torch.rand(1, 3, 64, 96))
+    assert features[-1].shape[1:] == (512, 8, 12)
 
 
 @pytest.mark.parametrize(

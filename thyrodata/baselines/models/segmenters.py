@@ -14,6 +14,9 @@ __all__ = ["make"]
 
 _DECODERS = ("DeepLabV3Plus", "PSPNet", "Unet", "UnetPlusPlus")
 _OF_TIMM = "tu-"
+_PSP_STRIDE = 8
+"""Pixels of the image for one of the features that are pooled (Zhao et al., CVPR 2017): the last two stages
+are dilated. The library's own default leaves these stages out."""
 
 
 def make(model: Segmenter, classes: int, pretrained: Path | None) -> Any:
@@ -21,8 +24,10 @@ def make(model: Segmenter, classes: int, pretrained: Path | None) -> Any:
     smp = load_extra("segmentation_models_pytorch", "baselines")
     if model.decoder not in _DECODERS:
         raise UsageError(f"there is no decoder {model.decoder!r}", hint=f"there are: {', '.join(_DECODERS)}")
+    whole = {"encoder_depth": 5, "output_stride": _PSP_STRIDE, "upsampling": _PSP_STRIDE}
+    settings = whole if model.decoder == "PSPNet" else {}
     try:
-        made = getattr(smp, model.decoder)(model.encoder, encoder_weights=None, classes=classes)
+        made = getattr(smp, model.decoder)(model.encoder, encoder_weights=None, classes=classes, **settings)
     except (KeyError, RuntimeError) as error:
         raise UsageError(
             f"the library has no encoder {model.encoder!r}: {str(error).splitlines()[0]}"
