@@ -170,6 +170,27 @@ def test_one_run_is_called_no_result_and_has_no_spread(tabulated):
     assert "of one training" in text
 
 
+def test_the_held_out_folds_of_a_run_are_one_row(tabulated):
+    whole = of_classes([True, True, True, False])
+    folds = [
+        replace(
+            whole,
+            origin=replace(
+                whole.origin, **dict.fromkeys(("split", "trained_split"), f"cv, fold{n} held out")
+            ),
+            image_ids=whole.image_ids[rows],
+            group_ids=whole.group_ids[rows],
+            labels=whole.labels[rows],
+            probabilities=whole.probabilities[rows],
+        )
+        for n, rows in enumerate((slice(0, 1), slice(1, 2), slice(2, 4)))
+    ]
+    text = laid_out(tabulated(*folds), Format.MARKDOWN)
+    (ours,) = (row for row in rows_of(text, "ThyroNet-X4") if "ours" in row["model"])
+    assert (ours["runs"], ours["images"], ours["val accuracy"][:5]) == ("1 x 3 folds", "4", "0.750")
+    assert "3 held-out folds are joined" in text
+
+
 def test_percent_are_made_of_shares_and_not_of_distances(tabulated):
     made = tabulated(of_masks(model="gambling/pspnet_r101"))
     text = laid_out(made, Format.MARKDOWN)

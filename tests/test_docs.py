@@ -221,6 +221,7 @@ def test_the_python_of_the_docs_runs(reader: Path) -> None:
         *PAGES,
         "docs/agreement.md",
         "docs/baselines.md",
+        "docs/leakage.md",
         "docs/browse.md",
         "docs/capture.md",
         "docs/publish.md",

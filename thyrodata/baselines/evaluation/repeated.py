@@ -117,7 +117,8 @@ def _stratum(runs: Sequence[Stratum]) -> RepeatedStratum:
 
 def _notes(runs: Sequence[Run], evaluated: Sequence[tuple[tuple[Level, ...], str]]) -> Iterator[str]:
     if len(runs) == 1:
-        yield "of one training: what another seed would give is not known"
+        one = "one training" if len(runs[0].files) == 1 else "one training of each fold"
+        yield f"of {one}: what another seed would give is not known"
     else:
         yield f"mean and standard deviation (n - 1) over {len(runs)} seeds on the same images"
     origin = runs[0].said.origin

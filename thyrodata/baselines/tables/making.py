@@ -8,6 +8,7 @@ from pathlib import Path
 from thyrodata.baselines.cost import read_cost
 from thyrodata.baselines.evaluation import RepeatedFigure, RepeatedLevel, evaluate_repeated
 from thyrodata.baselines.evaluation.pooling import prediction_files
+from thyrodata.baselines.parts import held_out_of
 from thyrodata.baselines.predictions import read_predictions
 from thyrodata.baselines.published import load_tables
 from thyrodata.baselines.published.tables import Table
@@ -24,7 +25,8 @@ _POSITIVE = "{positive}"
 def tabulate(files: Iterable[str | Path], *, seed: int = 0, resamples: int = 1000) -> BaselineTable:
     """Return figures of models beside those that papers printed of them.
 
-    Files of one model, with one target, trained on one dataset and of one part of one dataset, are its runs.
+    Files of one model, with one target, trained on one dataset and of one part of one dataset, are its runs,
+    and the held-out folds of a run are one.
     A model whose recipe stands for printed rows is set beneath each of them; the others stand in blocks of
     their own. Figures of different images stand in one column only beside a column that says so.
 
@@ -42,7 +44,8 @@ def tabulate(files: Iterable[str | Path], *, seed: int = 0, resamples: int = 100
     runs: dict[tuple[str, ...], list[Path]] = {}
     for place in prediction_files([*files]):
         said = read_predictions(place).origin
-        key = (said.model, said.target, said.trained_on, said.dataset, said.split, said.part)
+        split, _ = held_out_of(said.split)
+        key = (said.model, said.target, said.trained_on, said.dataset, split, said.part)
         runs.setdefault(key, []).append(place)
     models = tuple(
         Model(
