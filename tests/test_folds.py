@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from toy import make_dataset, record
 
 from thyrodata.baselines.parts import folds_of, held_out_of, hold_out, parts_sha256
+from thyrodata.baselines.runs import runs_in
 from thyrodata.baselines.seen import ALL, read_taught, unseen_view
 from thyrodata.errors import CaseError, UsageError
 from thyrodata.exports.view import split_view, view
@@ -137,3 +138,17 @@ def test_what_is_no_training_is_refused(tmp_path):
         with pytest.raises(CaseError, match=r"settings|read") as refused:
             read_taught(tmp_path)
         assert str(tmp_path) in refused.value.where
+
+
+def test_the_folder_of_several_trainings_is_none_of_one_and_names_one(tmp_path):
+    for place in ("fold-10/seed-0", "fold-2/seed-1", "fold-2/seed-0"):
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / "settings.json").write_text("{}")
+    with pytest.raises(UsageError, match="several trainings: 3") as refused:
+        read_taught(tmp_path)
+    assert str(tmp_path / "fold-2/seed-0") in refused.value.hint
+    assert [str(run.relative_to(tmp_path)) for run in runs_in(tmp_path)] == [
+        "fold-2/seed-0",
+        "fold-2/seed-1",
+        "fold-10/seed-0",
+    ]

@@ -23,10 +23,10 @@ from thyrodata.exports.view import split_view
 torch = pytest.importorskip("torch", reason="make trainers installs it")
 
 from thyrodata.baselines import repeats, running  # noqa: E402 -- these import torch
-from thyrodata.baselines.applying import runs_in  # noqa: E402
 from thyrodata.baselines.checkpoints import CheckpointKind, read_checkpoint  # noqa: E402
 from thyrodata.baselines.recipes.plan import plan  # noqa: E402
 from thyrodata.baselines.repeats import train_repeatedly  # noqa: E402
+from thyrodata.baselines.runs import runs_in  # noqa: E402
 from thyrodata.baselines.training.loop import figures_of  # noqa: E402
 from thyrodata.baselines.training.reading import read_parts  # noqa: E402
 from thyrodata.errors import TrainingError  # noqa: E402

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from thyrodata.baselines.parts import TEST
 from thyrodata.baselines.running import Predicted, predict_baseline
-from thyrodata.baselines.training.runfolder import SETTINGS
+from thyrodata.baselines.runs import runs_in
 from thyrodata.dataset import Dataset
-from thyrodata.errors import CaseError
 from thyrodata.io.files import writing
 
-__all__ = ["RUNS", "PredictedRuns", "predict_repeatedly", "runs_in"]
-
-RUNS = ("seed-*", "fold-*", "fold-*/seed-*")
-"""Where trainings are, in the folder of several."""
+__all__ = ["PredictedRuns", "predict_repeatedly"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,25 +72,3 @@ def predict_repeatedly(
         for found, place in places.items()
     )
     return PredictedRuns(files=tuple(made))
-
-
-def runs_in(folder: Path) -> tuple[Path, ...]:
-    """Return the folders of trainings in a folder, in the order of folds and seeds: itself, if it is one.
-
-    Raises:
-        CaseError: There is none.
-    """
-    if (folder / SETTINGS).exists():
-        return (folder,)
-    found = [place for pattern in RUNS for place in folder.glob(pattern) if (place / SETTINGS).exists()]
-    if not found:
-        raise CaseError(
-            f"there is no training here: no {SETTINGS}",
-            where=str(folder),
-            hint="give the folder that `thyrodata baseline train` made",
-        )
-    return tuple(sorted(found, key=lambda place: _numbers(place.relative_to(folder))))
-
-
-def _numbers(place: Path) -> list[int]:
-    return [int(number) for number in re.findall(r"\d+", str(place))]

@@ -9,12 +9,12 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from thyrodata.baselines.applying import RUNS
 from thyrodata.baselines.parts import folds_of
 from thyrodata.baselines.running import train_baseline
+from thyrodata.baselines.runs import RUNS, SETTINGS
 from thyrodata.baselines.training import processes
 from thyrodata.baselines.training.run import Trained
-from thyrodata.baselines.training.runfolder import SETTINGS, check_free
+from thyrodata.baselines.training.runfolder import check_free
 from thyrodata.dataset import Dataset
 from thyrodata.engine import Progress
 from thyrodata.errors import OutputError, TrainingError

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from thyrodata.baselines.parts import held_out_of, hold_out, parts_sha256
+from thyrodata.baselines.runs import SETTINGS, check_run
 from thyrodata.dataset import Dataset
 from thyrodata.errors import CaseError, UsageError
 from thyrodata.exports.view import View, split_view, view
@@ -18,7 +19,6 @@ __all__ = ["ALL", "Taught", "read_taught", "unseen_view"]
 ALL = "all"
 """What every image of another dataset is part of, if that is asked for."""
 
-_SETTINGS = "settings.json"  # of thyrodata.baselines.training.runfolder, which imports torch
 _DEFAULT, _NO_SPLIT = "default", "none"
 
 
@@ -82,8 +82,10 @@ def read_taught(run: Path) -> Taught:
 
     Raises:
         CaseError: It is none.
+        UsageError: It is the folder of several trainings.
     """
-    place = run / _SETTINGS
+    check_run(run)
+    place = run / SETTINGS
     try:
         said = json.loads(read_text(place))
         data = said["data"]

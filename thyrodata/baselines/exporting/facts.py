@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from thyrodata.baselines.recipes import Recipe, find_recipe
+from thyrodata.baselines.runs import LOG, SETTINGS, check_run
 from thyrodata.errors import CaseError
 from thyrodata.io.files import read_text
 
 __all__ = ["LearntPart", "RunFacts", "read_facts"]
-
-_SETTINGS, _LOG = "settings.json", "log.jsonl"
-"""Those of :mod:`thyrodata.baselines.training.runfolder`, which needs torch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,11 +69,12 @@ def read_facts(run: Path) -> RunFacts:
 
     Raises:
         CaseError: It is none of a training, or what it says cannot be read.
-        UsageError: It was trained without a recipe.
+        UsageError: It was trained without a recipe, or is the folder of several trainings.
     """
+    check_run(run)
     try:
-        said = json.loads(read_text(run / _SETTINGS))
-        log = [json.loads(line) for line in read_text(run / _LOG).splitlines()]
+        said = json.loads(read_text(run / SETTINGS))
+        log = [json.loads(line) for line in read_text(run / LOG).splitlines()]
         best = [epoch for epoch in log if epoch["best"]][-1]
         return _facts(said, best, len(log))
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from thyrodata.baselines.training.runfolder import LOG
+from thyrodata.baselines.runs import LOG
 from thyrodata.io.files import read_text, write_file
 from thyrodata.reports.learningcurve import TrainedEpoch, draw_curves
 

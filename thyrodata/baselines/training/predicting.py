@@ -19,13 +19,14 @@ from thyrodata.baselines.predictions import (
     Origin,
     Predictions,
 )
+from thyrodata.baselines.runs import SETTINGS
 from thyrodata.baselines.training.boxes import boxed_image
 from thyrodata.baselines.training.cache import Cache, Learnt
 from thyrodata.baselines.training.checks import chosen_device
 from thyrodata.baselines.training.failures import naming_memory
 from thyrodata.baselines.training.placing import Placement, restored, restored_boxes
 from thyrodata.baselines.training.reading import read_parts
-from thyrodata.baselines.training.runfolder import BEST, SETTINGS
+from thyrodata.baselines.training.runfolder import BEST
 from thyrodata.baselines.training.settings import Fit
 from thyrodata.baselines.training.task import Task, TaskPlan
 from thyrodata.errors import CaseError, UsageError

@@ -9,19 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from thyrodata.baselines.checkpoints import CheckpointKind, read_checkpoint, write_checkpoint
+from thyrodata.baselines.runs import LOG, SETTINGS
 from thyrodata.baselines.training.loop import Epoch
 from thyrodata.errors import CaseError, OutputError, UsageError
 from thyrodata.io.extras import load_extra
 from thyrodata.io.files import read_text, write_file, writing
 
-__all__ = ["BEST", "LAST", "LOG", "SECONDS", "SETTINGS", "RunFolder", "check_free"]
+__all__ = ["BEST", "LAST", "SECONDS", "RunFolder", "check_free"]
 
 torch = load_extra("torch", "baselines")
 
-SETTINGS = "settings.json"
-"""All that the outcome depends on."""
-LOG = "log.jsonl"
-"""A line for each epoch; the same bytes from the same settings, on one CPU."""
 SECONDS = "seconds.jsonl"
 """A line for each epoch that was run: how long it took, and on what."""
 LAST = "last.pt"
