@@ -104,7 +104,7 @@ def run_qc(
         select: Codes of rules, or how they begin: ``TD1``, ``TD201``. By default all.
         ignore: Likewise; the longer one of two that fit a rule holds.
         workers: Processes that read images; 1 is this process. What is found does not depend on them.
-        progress: Called with the steps done and all: the images, and the rules of the whole dataset.
+        progress: As of :func:`thyrodata.qc.run.check_dataset`.
         write: Add the report to the dataset, in place of an earlier one: :data:`ISSUES`, :data:`ACCOUNT`.
 
     Raises:

@@ -58,7 +58,8 @@ def check_dataset(
         dataset: It is only read.
         rules: In the order of their codes.
         workers: Processes that read images; 1 is this process.
-        progress: Called with the steps done and all: the images, and the rules of the whole dataset.
+        progress: Called with the steps done and all: the images, those that are compared, each twice, and the
+            rules of the whole dataset.
 
     Raises:
         DatasetError: The records are missing or damaged.
@@ -66,9 +67,17 @@ def check_dataset(
     """
     of_images = tuple(rule for rule in rules if rule.reads in {Reads.RECORD, Reads.PIXELS})
     of_dataset = [rule for rule in rules if rule.reads in {Reads.DATASET, Reads.FILES}]
-    whole = Whole(dataset, workers=workers)
     images = sum(tally.n for tally in dataset.manifest.counts if tally.what == "images")
-    left, steps = images if of_images else 0, (images if of_images else 0) + len(of_dataset)
+    left = images if of_images else 0
+    compared = 2 * images if any(rule.reads is Reads.FILES for rule in of_dataset) else 0
+    steps = left + compared + len(of_dataset)
+
+    def shown(comparing: int) -> None:
+        """Say how far the run is, of which comparing has as many steps left."""
+        if progress:
+            progress(steps - left - comparing - len(of_dataset), steps)
+
+    whole = Whole(dataset, workers=workers, progress=lambda done, total: shown(total - done))
     issues: list[Issue] = []
     unread: list[Unread] = []
     try:
@@ -76,14 +85,12 @@ def check_dataset(
             issues += chunk.issues
             unread += chunk.unread
             left -= chunk.images
-            if progress:
-                progress(steps - left - len(of_dataset), steps)
+            shown(compared)
         while of_dataset:
             rule = of_dataset[0]
             issues += [*rule.issues(whole if rule.reads is Reads.FILES else dataset)]
             del of_dataset[0]
-            if progress:
-                progress(steps - len(of_dataset), steps)
+            shown(0 if whole.compared or not of_dataset else compared)
     except KeyboardInterrupt:
         pass  # the caller is told what is missing
     return Checked(

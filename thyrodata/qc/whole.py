@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from thyrodata.dataset import Dataset
+from thyrodata.engine import Progress
 from thyrodata.qc.copies import Copies, find_copies, pictures_of
 from thyrodata.qc.rule import Unread
 
@@ -17,16 +18,23 @@ class Whole:
     Args:
         dataset: The dataset.
         workers: Processes that compare; 1 is this process.
+        progress: Of the comparison, as of :func:`thyrodata.qc.copies.find_copies`.
 
     Attributes:
         dataset: The dataset.
         unread: Images that a rule could not read, in the order in which they were met.
     """
 
-    def __init__(self, dataset: Dataset, *, workers: int = 1) -> None:
+    def __init__(self, dataset: Dataset, *, workers: int = 1, progress: Progress | None = None) -> None:
         self.dataset = dataset
         self.unread: list[Unread] = []
         self._workers = workers
+        self._progress = progress
+
+    @property
+    def compared(self) -> bool:
+        """Whether a rule has asked for the copies."""
+        return "copies" in vars(self)
 
     @cached_property
     def copies(self) -> Copies:
@@ -35,7 +43,7 @@ class Whole:
         Raises:
             DatasetError: The records are missing or damaged.
         """
-        found = find_copies(pictures_of(self.dataset), workers=self._workers)
+        found = find_copies(pictures_of(self.dataset), workers=self._workers, progress=self._progress)
         for image_id in found.unread:
             self.miss(image_id, "the image cannot be read, and was compared with no other")
         return found
