@@ -546,6 +546,7 @@ def test_a_wrong_filter_is_answered_with_those_that_there_are(tmp_path: Path) ->
 # ---------------------------------------------------------------- the framework
 
 
+@pytest.mark.slow
 def test_the_bytes_do_not_depend_on_workers(tmp_path: Path) -> None:
     parent = make_parent(tmp_path / "d", cases=160)  # more than one chunk
     steps = {"crop": "nodule+margin", "margin": "50%", "letterbox": "20x20"}

@@ -125,6 +125,7 @@ def compared(before: Path, after: Path) -> RecordChanges:
     return compare_records(stream_digests(before), stream_digests(after))
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(
     st.lists(image_records(), max_size=2, unique_by=lambda each: each.image_id),

@@ -301,6 +301,7 @@ def test_nothing_is_the_same_where_there_is_nothing(same):
     assert same(tiny) == ()
 
 
+@pytest.mark.slow
 def test_the_answer_is_the_same_on_two_workers(same):
     files = {f"{seed:03d}": stored(drawn(seed % 60)[seed // 60 * 8 :]) for seed in range(150)}
     alone = same(files)

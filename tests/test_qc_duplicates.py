@@ -137,6 +137,7 @@ def test_no_two_of_many_phantoms_of_one_scanner_are_taken_for_copies(tmp_path: P
     assert find_duplicates([made(tmp_path / "d", files)]).pairs == ()
 
 
+@pytest.mark.slow
 def test_the_result_does_not_depend_on_the_number_of_workers(tmp_path: Path) -> None:
     files = {f"{seed}": png(picture(seed)[:, :: -1 if seed == 3 else 1]) for seed in (1, 2, 3)}
     files |= {"of-3": png(scaled(picture(3), 300, 200)), "of-1": png(picture(1)[:, :280])}

@@ -121,6 +121,7 @@ def test_select_reads_the_table(data: Path, tmp_path: Path, command) -> None:
     assert [each.image_id for each in Dataset(tmp_path / "clean").records()] == ["toy/a", "toy/c"]
 
 
+@pytest.mark.slow
 def test_the_bytes_do_not_depend_on_workers(data: Path, tmp_path: Path) -> None:
     find_markers(data, tmp_path / "one")
     first = (data / "reports/markers.parquet").read_bytes()

@@ -365,6 +365,7 @@ def test_a_new_dataset_has_the_labels_and_all_else(tmp_path: Path) -> None:
     assert report.items() <= made.to_json().items()
 
 
+@pytest.mark.slow
 def test_the_bytes_do_not_depend_on_workers(tmp_path: Path) -> None:
     parent = make_parent(tmp_path / "parent", cases=160)  # more than one chunk
     for out, workers in (("a", 1), ("b", 2)):

@@ -194,6 +194,7 @@ def test_removing_everything_is_refused(tmp_path: Path) -> None:
         thyrodata.remove(parent, tmp_path / "out", groups=["toy/0", "toy/1", "toy/2"])
 
 
+@pytest.mark.slow
 def test_bytes_do_not_depend_on_workers(tmp_path: Path) -> None:
     parent = linked(tmp_path / "parent")
     thyrodata.remove(parent, tmp_path / "a", groups=["toy/3"], workers=1)

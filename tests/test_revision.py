@@ -76,6 +76,7 @@ def test_operations_add_up(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_bytes_do_not_depend_on_workers_or_links(tmp_path: Path) -> None:
     parent = make_parent(tmp_path / "parent", cases=160)  # more than one chunk
     for out, options in (("a", {"workers": 1}), ("b", {"workers": 2}), ("c", {"link": True})):

@@ -63,6 +63,7 @@ def test_what_kills_a_worker_costs_its_own_task(workers: int) -> None:
     assert found[7:] == [7]
 
 
+@pytest.mark.slow
 def test_one_that_hangs_is_ended_and_one_that_works_long_is_not() -> None:
     assert _run([("hang", 0), ("long", 1), ("fine", 2)]) == [Lost.HUNG, 1, 2]
 

@@ -722,6 +722,7 @@ def test_a_sample_is_stratified_seeded_and_nested(tmp_path: Path) -> None:
 HALF = "{name: some, sample: {groups: 9, per: tirads-kwak, seed: 0}}"
 
 
+@pytest.mark.slow
 def test_the_bytes_do_not_depend_on_workers_and_the_parent_is_named(tmp_path: Path) -> None:
     parent = make_parent(tmp_path / "parent", cases=160)
     criteria = written(tmp_path, HALF)

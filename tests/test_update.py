@@ -138,6 +138,7 @@ def test_a_dry_run_leaves_nothing(deliveries: tuple[Path, Path], tmp_path: Path)
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_the_bytes_do_not_depend_on_workers(deliveries: tuple[Path, Path], tmp_path: Path) -> None:
     first, whole = deliveries
     thyrodata.convert("ddti", first, tmp_path / "d")
@@ -220,6 +221,7 @@ def grown(folder: Path, history: list[list[tuple[int, str | None, int]]]) -> lis
     return stages
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(history=st.lists(NEW_IMAGES, min_size=2, max_size=4))
 def test_growth_keeps_every_assignment(history: list[list[tuple[int, str | None, int]]]) -> None:
