@@ -32,7 +32,7 @@ from torchvision import models
 from thyrodata.baselines import measuring
 from thyrodata.baselines.exporting import run as exporting
 from thyrodata.baselines.exporting.checking import TOLERANCES, agreed_boxes, agreed_probabilities
-from thyrodata.baselines.exporting.graph import check_graph, write_graph
+from thyrodata.baselines.exporting.graph import check_graph, compared_images, write_graph
 from thyrodata.baselines.exporting.run import export_baseline
 from thyrodata.baselines.exporting.usage import usage
 from thyrodata.baselines.measuring import REPEATS, WARM_UP, count_macs, measure_cost, measure_module
@@ -90,10 +90,11 @@ def _one_thread():
     torch.set_num_threads(before)
 
 
-def made(task, model, seed=0):
-    """A model from chance that has seen images: without, a deep one tells no place from another.
+def made(task, model, seed=0, size=SIZE):
+    """A model from chance whose norms have seen the images that are compared.
 
-    Where all places are equally likely, rounding decides which of them a detector looks at.
+    Without, a deep one tells no place from another, and rounding decides which of them a detector looks at;
+    with others, its logits grow so large that float32 is not float64 any more.
     """
     torch.manual_seed(seed)
     module = build(model, 1 if task is Task.DETECTION else 2).eval()
@@ -102,7 +103,7 @@ def made(task, model, seed=0):
         norm.momentum = None  # the mean of all that it sees
         norm.train()
     with torch.no_grad():
-        module(torch.rand(8, 3, *SIZE))
+        module(torch.cat(compared_images(size)))
     return module.eval()
 
 
@@ -203,7 +204,8 @@ def test_a_graph_computes_what_the_model_does_and_names_no_place_on_this_machine
 @pytest.mark.parametrize("recipe", [name for name in RECIPES if name.startswith("best/")])
 def test_a_recipe_of_ours_is_exported_at_its_full_size(recipe, tmp_path):
     chosen = RECIPES[recipe]
-    module, path = made(chosen.task, chosen.model), tmp_path / "model.onnx"
+    module = made(chosen.task, chosen.model, size=chosen.settings.size)
+    path = tmp_path / "model.onnx"
     write_graph(module, chosen.task, chosen.settings.size, path, {})
     agreed = check_graph(module, chosen.task, chosen.settings.size, path)
     assert all(each.same for each in agreed), agreed

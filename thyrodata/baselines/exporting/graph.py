@@ -16,7 +16,7 @@ from thyrodata.errors import TrainingError
 from thyrodata.io.extras import load_extra, require_extra
 from thyrodata.io.files import write_file
 
-__all__ = ["INPUT", "OUTPUTS", "check_graph", "require_onnx", "write_graph"]
+__all__ = ["INPUT", "OUTPUTS", "check_graph", "compared_images", "require_onnx", "write_graph"]
 
 torch = load_extra("torch", "baselines")
 _Module: Any = torch.nn.Module
@@ -93,7 +93,7 @@ def write_graph(
     onnx = load_extra("onnx", "baselines")
     wrapped = _wrapped(module, task)
     traced = any(base.__name__ in _TRACED for part in module.modules() for base in type(part).__mro__)
-    example = _inputs(size)[0]
+    example = compared_images(size)[0]
     names = {"input_names": [INPUT], "output_names": [*OUTPUTS[task]]}
     many = (
         {} if task is Task.DETECTION else {"dynamic_shapes": {INPUT: {0: torch.export.Dim("images", min=1)}}}
@@ -134,7 +134,7 @@ def check_graph(module: Any, task: Task, size: tuple[int, int], path: Path) -> t
     runtime = load_extra("onnxruntime", "baselines")
     session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     wrapped = _wrapped(module, task)
-    images = _inputs(size)
+    images = compared_images(size)
     batches = images if task is Task.DETECTION else [*images, torch.cat(images)]
     pairs = []
     with torch.no_grad():
@@ -151,8 +151,12 @@ def _wrapped(module: Any, task: Task) -> Any:
     return (_Findings if task is Task.DETECTION else _Probabilities)(module).eval()
 
 
-def _inputs(size: tuple[int, int]) -> list[Any]:
-    """Return images, each float32 (1, 3, height, width)."""
+def compared_images(size: tuple[int, int]) -> list[Any]:
+    """Return the images on which a graph is compared, each float32 (1, 3, height, width).
+
+    Args:
+        size: (height, width).
+    """
     height, width = size
     noise = torch.rand((1, 3, *size), generator=torch.Generator().manual_seed(0))
     rows, columns = (torch.linspace(-1, 1, side) for side in size)
