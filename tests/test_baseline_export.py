@@ -351,7 +351,7 @@ def test_the_card_names_the_weights_that_the_training_began_with(run, tmp_path, 
     settings = json.loads((begun / "settings.json").read_text())
     settings["plan"]["pretrained_sha256"] = "ab" * 32
     (begun / "settings.json").write_text(json.dumps(settings))
-    of_file = f"First weights: of a file with SHA-256 `{'ab' * 32}`"
+    of_file = f"First weights: of a file or folder with SHA-256 `{'ab' * 32}`"
     for place, words in ((run, "First weights: the settings of the training name no file"), (begun, of_file)):
         made = export_baseline(place, tmp_path / f"from {place.parent.name}")
         assert words in (made.folder / "README.md").read_text()

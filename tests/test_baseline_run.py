@@ -17,6 +17,7 @@ from toy import finding, make_dataset, record
 
 from thyrodata.baselines.cost import read_cost
 from thyrodata.baselines.recipes import find_recipe
+from thyrodata.baselines.recipes.plan import plan
 from thyrodata.conversion import convert
 from thyrodata.demo import write_release
 from thyrodata.errors import TrainingError
@@ -293,3 +294,17 @@ def test_weights_to_begin_with_stand_in_the_settings_and_others_are_not_resumed(
         ran = command(*args, *begun, "--resume")
         assert ran.code == 2
         assert "other settings: plan.pretrained_sha256" in ran.err
+
+
+def test_a_folder_of_weights_stands_in_the_settings_by_all_of_its_files(tmp_path):
+    """That of a detector of transformers: its configuration and its tensors."""
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors").write_bytes(b"tensors")
+    begun = plan(find_recipe("best/detect"), ["nodule"], tmp_path).describe()["pretrained_sha256"]
+    sums = "".join(
+        f"{sha256((tmp_path / name).read_bytes()).hexdigest()}  {name}\n"
+        for name in ("config.json", "model.safetensors")
+    )
+    assert begun == sha256(sums.encode()).hexdigest()
+    (tmp_path / "config.json").write_text("{ }")
+    assert plan(find_recipe("best/detect"), ["nodule"], tmp_path).describe()["pretrained_sha256"] != begun

@@ -121,7 +121,7 @@ def _begun(facts: RunFacts) -> str:
     digest = facts.pretrained_sha256
     if digest is None:
         return "First weights: the settings of the training name no file of them."
-    return f"First weights: of a file with SHA-256 `{digest}`, whose own licence and data hold too."
+    return f"First weights: of a file or folder with SHA-256 `{digest}`, whose own licence and data hold too."
 
 
 def _uses(facts: RunFacts) -> Iterator[str]:

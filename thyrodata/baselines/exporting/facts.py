@@ -39,7 +39,7 @@ class RunFacts:
     groups: tuple[tuple[str, tuple[str, ...]], ...]
     """Each class that is told apart, and the labels or categories in it."""
     pretrained_sha256: str | None
-    """Of the file of weights that the training began with; ``None`` where the settings name none."""
+    """Of the weights that the training began with; ``None`` where the settings name none."""
     seed: int
     dataset: str
     records_sha256: str

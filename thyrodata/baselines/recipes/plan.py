@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 from thyrodata.baselines.models import build
@@ -13,7 +14,7 @@ from thyrodata.baselines.training.detect import DetectionPlan
 from thyrodata.baselines.training.segment import SegmentationPlan
 from thyrodata.baselines.training.task import TaskPlan
 from thyrodata.errors import UsageError
-from thyrodata.io.hashes import hash_file
+from thyrodata.io.hashes import format_sums, hash_file, list_files
 
 __all__ = ["plan"]
 
@@ -32,7 +33,7 @@ def plan(recipe: Recipe, categories: Sequence[str], pretrained: Path | None = No
     target = recipe.endpoint.target(categories)
     make = partial(build, recipe.model, pretrained=pretrained)
     # A file that is missing is refused when the model is built.
-    begun = hash_file(pretrained) if pretrained and pretrained.is_file() else None
+    begun = _digest(pretrained) if pretrained and pretrained.exists() else None
     match recipe.task:
         case Task.CLASSIFICATION:
             return ClassificationPlan(
@@ -61,3 +62,11 @@ def plan(recipe: Recipe, categories: Sequence[str], pretrained: Path | None = No
                 target=target,
                 pretrained_sha256=begun,
             )
+
+
+def _digest(pretrained: Path) -> str:
+    """Return the SHA-256 of a file, or of the checksums of a folder's files."""
+    if pretrained.is_file():
+        return hash_file(pretrained)
+    sums = {name: hash_file(pretrained / name) for name in list_files(pretrained)}
+    return sha256(format_sums(sums)).hexdigest()

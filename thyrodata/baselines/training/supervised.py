@@ -30,7 +30,8 @@ class SupervisedPlan:
     target: Target | None = None
     """What is told apart; ``None`` for the dataset's own classes."""
     pretrained_sha256: str | None = None
-    """Of the file of weights that the module begins with; ``None`` where it begins from chance."""
+    """Of the file of weights that the module begins with, or of the checksums of a folder of them; ``None``
+    where it begins from chance."""
 
 
 class SupervisedTask:
