@@ -417,6 +417,7 @@ def test_a_short_number_in_json_is_no_record_number(tmp_path, text, found):
     assert found_in_bytes(tmp_path, text.encode(), SHORT, BIRTH, name=name) == found
 
 
+@pytest.mark.slow
 def test_a_long_text_is_searched_in_pieces_that_cut_no_word(tmp_path):
     filler = "primary " * 131_071  # one piece has 2**20 characters: the name lies across two
     for shift in range(0, 24, 5):

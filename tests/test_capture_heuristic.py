@@ -123,6 +123,7 @@ def test_colour_flow_within_the_picture_is_part_of_it():
     assert area(box) > 0.75 * 300 * 400
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("shown", "reason"),
     [

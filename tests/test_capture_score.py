@@ -160,6 +160,7 @@ FOLLOWING = {
 """What else is wrong then: a study is one of a patient, and these UIDs hold the date of the study."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("action", Action)
 def test_a_wrong_export_misses_under_its_own_action_type(midib, tmp_path, action):
     first, *others = export(midib)

@@ -152,6 +152,7 @@ def test_a_bomb_is_refused_without_unpacking_it(tmp_path: Path) -> None:
         archive_of(file, stream)
 
 
+@pytest.mark.slow
 def test_an_archive_of_a_hundred_thousand_members_is_refused(tmp_path: Path) -> None:
     raw = tmp_path / "raw"
     raw.mkdir()

@@ -28,6 +28,7 @@ def unhidden(picture, words):
     return [word.text for word in words if not mask[word.ink].all()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", SCRIPTS)
 @pytest.mark.parametrize("size", [12, 28])
 def test_text_of_contrast_80_is_found_in_every_script(script, size):

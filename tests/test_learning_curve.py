@@ -70,6 +70,7 @@ def test_the_best_epoch_is_marked_where_it_is():
     assert places[2] - places[1] == pytest.approx(places[1] - places[0], abs=2)
 
 
+@pytest.mark.slow
 @tried(max_examples=10)
 @given(
     st.lists(st.tuples(st.floats(-1e6, 1e6), st.one_of(st.none(), st.floats(0, 1))), min_size=1, max_size=15),

@@ -222,6 +222,7 @@ def test_every_kind_of_nodule_is_drawn():
     assert {n.microcalcifications for n in drawn} == {True, False}
 
 
+@pytest.mark.slow
 @law
 @given(SPECS)
 def test_second_reader_changes_nothing_else(spec):

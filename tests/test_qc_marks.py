@@ -85,6 +85,7 @@ def test_the_pixels_of_a_mark_lie_inside_the_echo_region():
     assert marks.mask.sum() == marks.mask[y0:y1, x0:x1].sum()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [0.7, 1.5, 2.0])
 @pytest.mark.parametrize("shape", ["x", "+"])
 def test_calipers_are_found_at_any_size_of_the_picture(shape, scale):
