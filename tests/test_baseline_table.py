@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.predicted import ORIGIN
 from thyrodata.baselines.cost import Cost, cost_file, read_cost, write_cost
 from thyrodata.baselines.evaluation import evaluate_predictions
 from thyrodata.baselines.metrics.boxes import BoxedImage
@@ -22,7 +23,6 @@ from thyrodata.baselines.predictions import (
     ClassPredictions,
     MaskPrediction,
     MaskPredictions,
-    Origin,
     write_predictions,
 )
 from thyrodata.baselines.published import flags, load_table, load_tables
@@ -35,17 +35,6 @@ from thyrodata.baselines.tables.latex import escaped
 from thyrodata.errors import CaseError, SchemaError, UsageError
 from thyrodata.io.masks import encode_mask
 
-ORIGIN = Origin(
-    target="TI-RADS >= 4a (Kwak), said of the case, which is not malignancy",
-    model="thyronet/resnet34",
-    seed=0,
-    trained_on="toy",
-    trained_split="default",
-    weights_sha256="0" * 64,
-    dataset="toy",
-    split="default",
-    part="test",
-)
 COST = Cost(
     parameters=21_290_000,
     macs=3_680_000_000,

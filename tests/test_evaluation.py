@@ -13,29 +13,16 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, roc_auc_score
 
+from tests.predicted import ORIGIN, TARGET
 from thyrodata.baselines.evaluation import evaluate_predictions
 from thyrodata.baselines.predictions import (
     ClassPredictions,
     MaskPrediction,
     MaskPredictions,
-    Origin,
     write_predictions,
 )
 from thyrodata.errors import RawLayoutError, UsageError
 from thyrodata.io.masks import encode_mask
-
-TARGET = "TI-RADS >= 4a (Kwak), said of the case, which is not malignancy"
-ORIGIN = Origin(
-    target=TARGET,
-    model="thyronet/resnet34",
-    seed=0,
-    trained_on="toy",
-    trained_split="default",
-    weights_sha256="0" * 64,
-    dataset="toy",
-    split="default",
-    part="test",
-)
 
 
 def some_classes(groups: int = 30, *, torn: bool = False) -> ClassPredictions:

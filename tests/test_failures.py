@@ -14,6 +14,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 from toy import finding, make_dataset, record
 
+from tests import predicted as shared
 from tests.browser import browser
 from thyrodata.baselines.explaining.attention import Aim, Attended, aim_of, attention_figures, outlined_images
 from thyrodata.baselines.explaining.failing import failures_of
@@ -25,7 +26,6 @@ from thyrodata.baselines.predictions import (
     ClassPredictions,
     MaskPrediction,
     MaskPredictions,
-    Origin,
 )
 from thyrodata.errors import UsageError
 from thyrodata.exports.view import view
@@ -40,17 +40,7 @@ from thyrodata.schema.geometry import Box, Polygon, PolygonPart
 from thyrodata.schema.record import ImageRef, Read, Reading
 from thyrodata.schema.vocab import Coverage, Structure
 
-ORIGIN = Origin(
-    target="told apart for a test",
-    model="small",
-    seed=3,
-    trained_on="toy",
-    trained_split="default",
-    weights_sha256="0" * 64,
-    dataset="toy",
-    split="default",
-    part="test",
-)
+ORIGIN = replace(shared.ORIGIN, target="told apart for a test", model="small", seed=3)
 HOSTILE = "<img src=x onerror=alert(1)>\"'&\u202e"
 
 

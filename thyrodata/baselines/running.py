@@ -9,9 +9,10 @@ from typing import Any
 
 from thyrodata.baselines.checkpoints import CheckpointKind, read_checkpoint
 from thyrodata.baselines.cost import Cost, write_cost
+from thyrodata.baselines.evaluation.truths import groups_of
 from thyrodata.baselines.measuring import measure_cost
 from thyrodata.baselines.parts import TEST, VALIDATION, hold_out
-from thyrodata.baselines.predictions import BoxPredictions, ClassPredictions, Predictions, write_predictions
+from thyrodata.baselines.predictions import write_predictions
 from thyrodata.baselines.recipes import Recipe, Task, find_recipe
 from thyrodata.baselines.recipes.plan import plan
 from thyrodata.baselines.seen import read_taught, unseen_view
@@ -178,8 +179,8 @@ def predict_baseline(
     made = predict(shown, part, planned, Path(run), batch_size=batch_size, device=device)
     write_predictions(Path(out), made)
     write_cost(Path(out), _cost(planned, Path(run), device))
-    images, groups = _counted(made)
-    return Predicted(file=Path(out), recipe=recipe.name, images=images, groups=groups)
+    groups = groups_of(made)
+    return Predicted(file=Path(out), recipe=recipe.name, images=len(groups), groups=len(set(groups.values())))
 
 
 def predicted_view(
@@ -222,13 +223,3 @@ def _cost(planned: TaskPlan, run: Path, device: str | None) -> Cost:
         task = planned.start(trained["classes"], where)
         task.use(trained["weights"])
         return measure_cost(task, (height, width), run / BEST, where)
-
-
-def _counted(made: Predictions) -> tuple[int, int]:
-    match made:
-        case ClassPredictions():
-            return len(made.image_ids), len(set(made.group_ids))
-        case BoxPredictions():
-            return len(made.images), len(set(made.group_ids))
-        case _:
-            return len({mask.image_id for mask in made.masks}), len({mask.group_id for mask in made.masks})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +32,7 @@ from thyrodata.errors import CaseError, UsageError
 from thyrodata.exports.view import View
 from thyrodata.io.extras import load_extra
 from thyrodata.io.files import read_text
+from thyrodata.io.hashes import hash_file
 from thyrodata.io.masks import encode_mask
 
 __all__ = ["predict"]
@@ -121,7 +121,7 @@ def _origin(view: View, part: str, plan: TaskPlan, run: Path) -> Origin:
             seed=said["settings"]["seed"],
             trained_on=said["data"]["dataset"],
             trained_split=said["data"]["split"],
-            weights_sha256=sha256((run / BEST).read_bytes()).hexdigest(),
+            weights_sha256=hash_file(run / BEST),
             dataset=view.dataset.manifest.name,
             split=view.split,
             part=part,
