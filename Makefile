@@ -27,7 +27,8 @@ TRAINERS := .cache/trainers
 TRAINERS_TESTS := tests/test_trainers.py tests/test_models.py tests/test_training.py \
     tests/test_training_choices.py tests/test_detect_training.py tests/test_repeats.py \
     tests/test_baseline_run.py tests/test_baseline_export.py tests/test_baseline_docs.py \
-    tests/test_explain.py tests/test_external_run.py tests/test_cpu_torchvision.py
+    tests/test_explain.py tests/test_external_run.py tests/test_cpu_torchvision.py \
+    tests/test_gpu.py
 TRAINERS_STAMP := $(TRAINERS)/.stamp
 
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) $(addprefix --ignore ,$(FIFTYONE_TESTS) $(TRAINERS_TESTS))

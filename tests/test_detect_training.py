@@ -47,6 +47,7 @@ from thyrodata.baselines.models.norms import live_norms  # noqa: E402
 from thyrodata.baselines.models.queries import QueryDetector  # noqa: E402
 from thyrodata.baselines.predictions import read_predictions, write_predictions  # noqa: E402
 from thyrodata.baselines.recipes.architecture import (  # noqa: E402
+    FasterRcnn,
     Fcos,
     Segmenter,
     TimmClassifier,
@@ -258,6 +259,32 @@ def test_a_tiny_detector_of_each_family_learns_eight_phantoms(family, dataset, t
         assert (image.predicted <= [WIDTH, HEIGHT] * 2).all()
         assert len(image.scores) <= 100
     assert right >= 7
+
+
+@pytest.mark.parametrize(
+    ("make", "within"),
+    [
+        (lambda classes: build(FasterRcnn(backbone="resnet18"), classes), 1),
+        (fcos, 0.1),
+        (deformable_detr, 0.05),
+        (rtdetr_v2, 0.05),
+        (d_fine, 0.05),
+    ],
+    ids=list(FAMILIES),
+)
+def test_in_bfloat16_a_detector_finds_the_same_boxes(make, within):
+    """Law: in the median nearer than so many pixels; bfloat16 itself knows every second pixel there."""
+    torch.manual_seed(0)
+    module = make(1).eval()
+    images = torch.rand(2, 3, 320, 416)
+    with torch.no_grad():
+        exact = module(images)
+        with torch.autocast("cpu", torch.bfloat16):
+            found = module(images)
+    for one, other in zip(exact, found, strict=True):
+        assert other["boxes"].dtype == other["scores"].dtype == torch.float32
+        away = (one["boxes"][:20, None] - other["boxes"]).abs().amax(-1).amin(1)
+        assert away.median() <= within
 
 
 @pytest.mark.parametrize("decoder", ["Unet", "UnetPlusPlus", "PSPNet", "DeepLabV3Plus"])

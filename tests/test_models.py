@@ -140,6 +140,20 @@ def test_every_weight_of_a_segmenter_takes_part(decoder):
     assert idle == []
 
 
+@pytest.mark.parametrize(
+    ("begun", "momentum"), [(None, 0.1), ("weights.pt", 0.01)], ids=["chance", "weights"]
+)
+def test_an_encoder_that_begins_from_chance_soon_knows_its_statistics(begun, momentum, tmp_path):
+    model = Segmenter(decoder="Unet", encoder="efficientnet-b0")
+    place = None
+    if begun:
+        place = tmp_path / begun
+        torch.save(build(model, 2)[-1].encoder.state_dict(), place)
+    encoder = build(model, 2, place)[-1].encoder
+    norms = [part for part in encoder.modules() if isinstance(part, torch.nn.BatchNorm2d)]
+    assert {round(part.momentum, 3) for part in norms} == {momentum}
+
+
 def test_pspnet_pools_features_of_an_eighth_of_the_size():
     built = build(Segmenter(decoder="PSPNet", encoder="resnet18"), 2)
     features = built[1].encoder(torch.rand(1, 3, 64, 96))

@@ -33,7 +33,7 @@ def evaluate(
     ],
     *,
     data: Annotated[
-        Path | None, typer.Option(metavar="DATA", help="The dataset that was predicted, for --by.")
+        Path | None, typer.Option("--data", metavar="DATA", help="The dataset that was predicted, for --by.")
     ] = None,
     by: Annotated[
         list[str] | None,

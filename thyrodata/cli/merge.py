@@ -25,7 +25,9 @@ def merge(
     name: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME", help="The namespace of each dataset's ids, in their order; - keeps what it has."
+            "--name",
+            metavar="NAME",
+            help="The namespace of each dataset's ids, in their order; - keeps what it has.",
         ),
     ] = None,
     accept: Annotated[

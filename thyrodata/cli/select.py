@@ -23,7 +23,9 @@ def select(
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder to make.")],
     table: Annotated[
         list[Path] | None,
-        typer.Option(metavar="TABLE", help="A table of fields by id, CSV or Parquet; may be repeated."),
+        typer.Option(
+            "--table", metavar="TABLE", help="A table of fields by id, CSV or Parquet; may be repeated."
+        ),
     ] = None,
     link: Annotated[
         bool, typer.Option("--link", help="Make hard links to the images instead of copies.")

@@ -55,7 +55,7 @@ def export(
     *,
     out: Out,
     data: Annotated[
-        Path | None, typer.Option(metavar="DATA", help="Its dataset, for the terms of the images.")
+        Path | None, typer.Option("--data", metavar="DATA", help="Its dataset, for the terms of the images.")
     ] = None,
     predictions: Annotated[
         list[Path] | None,

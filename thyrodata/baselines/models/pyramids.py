@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from thyrodata.baselines.models.norms import keep_norms
+from thyrodata.baselines.models.precision import give_full
 from thyrodata.baselines.models.weights import IMAGENET, load_weights
 from thyrodata.baselines.recipes.architecture import FasterRcnn, Fcos
 from thyrodata.errors import UsageError
@@ -76,6 +77,7 @@ def _at_its_size(made: Any, mean: tuple[float, ...], std: tuple[float, ...]) -> 
     torchvision's resize them to 800 px and more. ``_skip_resize`` ends that in training only.
     """
     made.transform = _Unresized(min_size=0, max_size=0, image_mean=list(mean), image_std=list(std))
+    give_full(made, ("backbone", "head", "box_predictor"))
     return made
 
 

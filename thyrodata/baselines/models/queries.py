@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from thyrodata.baselines.models.norms import keep_norms, live_norms
+from thyrodata.baselines.models.precision import give_full
 from thyrodata.baselines.models.weights import IMAGENET, normalised, refused
 from thyrodata.baselines.recipes.architecture import DeformableDetr, DFine, RtDetrV2
 from thyrodata.errors import UsageError
@@ -29,6 +30,12 @@ _PRIOR = 0.01
 _SWIN_L = "swin-l"
 _HEADS = ("class_embed", "score_head", "class_labels_classifier")
 """What the names of the tensors hold that depend on the number of classes."""
+_GEOMETRY = (
+    *("decoder_input_proj", "input_proj"),  # anchors and points of reference have the type of these features
+    *("bbox_embed", "enc_bbox_head", "pre_bbox_head", "reference_points"),
+    *("class_embed", "enc_score_head"),
+)
+"""What scores, boxes, changes of boxes, and places are made from."""
 
 
 class QueryDetector(_Module):  # type: ignore[misc]  # torch need not be there, so it has no types
@@ -43,6 +50,7 @@ class QueryDetector(_Module):  # type: ignore[misc]  # torch need not be there, 
         super().__init__()
         self.model = model
         self.normalise = normalise
+        give_full(model, _GEOMETRY)
 
     def forward(self, images: Any, targets: Sequence[Mapping[str, Any]] | None = None) -> Any:
         """Return losses or findings; see :func:`thyrodata.baselines.models.build`.

@@ -12,11 +12,15 @@ from thyrodata.io.extras import load_extra
 
 __all__ = ["make"]
 
+torch = load_extra("torch", "baselines")
+
 _DECODERS = ("DeepLabV3Plus", "PSPNet", "Unet", "UnetPlusPlus")
 _OF_TIMM = "tu-"
 _PSP_STRIDE = 8
 """Pixels of the image for one of the features that are pooled (Zhao et al., CVPR 2017): the last two stages
 are dilated. The library's own default leaves these stages out."""
+_MOMENTUM = 0.1
+"""Torch's own, of batch normalisation."""
 
 
 def make(model: Segmenter, classes: int, pretrained: Path | None) -> Any:
@@ -38,6 +42,20 @@ def make(model: Segmenter, classes: int, pretrained: Path | None) -> Any:
         encoder = made.encoder.model
         said = load_extra("timm", "baselines").get_pretrained_cfg(model.encoder.removeprefix(_OF_TIMM))
         mean, std = said.mean, said.std
-    if pretrained is not None:
+    if pretrained is None:
+        _learn_statistics(made)
+    else:
         load_weights(encoder, pretrained)
     return normalised(made, mean, std)
+
+
+def _learn_statistics(module: Any) -> None:
+    """Let batch normalisation learn from chance what it normalises by.
+
+    The library's EfficientNets take 1 % of each batch, as fits weights that come with statistics. From chance
+    a variance far below the 1 that it begins with is then not known for hundreds of steps, and until then a
+    model that learns well finds nothing when it is validated.
+    """
+    for part in module.modules():
+        if isinstance(part, torch.nn.BatchNorm2d):
+            part.momentum = _MOMENTUM

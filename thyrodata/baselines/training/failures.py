@@ -12,6 +12,10 @@ __all__ = ["naming_compiler", "naming_memory"]
 
 torch = load_extra("torch", "baselines")
 
+_SAID = ("DefaultCPUAllocator", "out of memory", "ALLOC_FAILED", "ALLOCATION_FAILED")
+"""Words of errors of memory that have no class of their own: those of a CPU's allocator, and where others
+have filled a GPU those of CUDA when it begins, and of cuBLAS and cuDNN, which allocate beside torch."""
+
 
 @contextmanager
 def naming_memory(where: str, hint: str) -> Iterator[None]:
@@ -25,8 +29,7 @@ def naming_memory(where: str, hint: str) -> Iterator[None]:
     except MemoryError:
         raise TrainingError("out of memory", where=where, hint=hint) from None
     except RuntimeError as error:
-        # On a GPU it has a class of its own, on a CPU only these words of its allocator.
-        if isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error):
+        if isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in _SAID):
             raise TrainingError("out of memory", where=where, hint=hint) from None
         raise
 

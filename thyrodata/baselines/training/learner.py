@@ -140,13 +140,14 @@ class Learner:
             return
         # A fixed decay would keep the first random weights in a short training.
         decay = min(self._how.ema_decay, (1 + self._updates) / (10 + self._updates))
-        moving = self._module.state_dict()
+        means, moving = self._average.state_dict(), self._module.state_dict()
+        numbers = [name for name, mean in means.items() if mean.is_floating_point()]
+        # All in one call: a GPU waits for the many small ones of a loop.
+        move = torch.optim.swa_utils.get_ema_multi_avg_fn(decay)
+        move([means[name] for name in numbers], [moving[name] for name in numbers], None)
         with torch.no_grad():
-            for name, mean in self._average.state_dict().items():
-                if mean.is_floating_point():
-                    mean.lerp_(moving[name], 1 - decay)
-                else:
-                    mean.copy_(moving[name])
+            for name in means.keys() - set(numbers):
+                means[name].copy_(moving[name])
 
 
 def _optimiser(module: Any, how: Optimisation) -> Any:

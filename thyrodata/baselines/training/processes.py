@@ -32,9 +32,11 @@ def joined(device: str | None) -> Iterator[None]:
         return
     gpu = torch.cuda.is_available() and not (device or "cuda").startswith("cpu")
     own = int(os.environ["LOCAL_RANK"])
+    bound = None
     if gpu and own < torch.cuda.device_count():  # one process too many is refused when it asks for its GPU
-        torch.cuda.set_device(own)
-    torch.distributed.init_process_group("nccl" if gpu else "gloo")
+        bound = torch.device("cuda", own)
+        torch.cuda.set_device(bound)
+    torch.distributed.init_process_group("nccl" if gpu else "gloo", device_id=bound)
     try:
         yield
         wait()  # none leaves while another still needs it

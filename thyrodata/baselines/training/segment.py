@@ -99,13 +99,14 @@ def _overlaps(logits: Any, masks: Any) -> dict[str, Any]:
     """
     truth = masks.long()
     seen = masks != IGNORED
-    cross_entropy = torch.nn.functional.cross_entropy(logits, truth, ignore_index=IGNORED, reduction="sum")
+    # Added up by torch.sum, which adds in the same order each time, also on a GPU.
+    losses = torch.nn.functional.cross_entropy(logits, truth, ignore_index=IGNORED, reduction="none")
     likely = logits.softmax(1)[:, 1:] * seen[:, None]
     classes = torch.arange(1, logits.shape[1], device=logits.device)
     there = (masks[:, None] == classes[:, None, None]).to(likely.dtype)
     over = (0, 2, 3)
     return {
-        "cross_entropy": cross_entropy,
+        "cross_entropy": losses.sum(),
         "pixels": seen.sum().to(likely.dtype),
         "likely": likely.sum(over),
         "there": there.sum(over),
