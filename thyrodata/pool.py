@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing.synchronize import Event
 from typing import Any, TypeVar
 
 from thyrodata.errors import ThyrodataError
@@ -40,9 +41,9 @@ def mapped(
         yield (work(*task) for task in tasks)
         return
     # The work goes to each worker once, not with each task: it may hold a plan of every image.
-    pool = ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(work,)
-    )
+    context = multiprocessing.get_context("spawn")
+    stopped = context.Event()
+    pool = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(work, stopped))
     try:
         yield _in_order(pool, _do, tasks, ahead=2 * workers)
     except BrokenProcessPool:
@@ -51,20 +52,24 @@ def mapped(
             hint="the machine may be out of memory: run again with --resume and fewer --workers",
         ) from None
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        stopped.set()
+        # A second Ctrl-C while threads are joined would leave a process that waits for its workers for ever.
+        with _interrupts_held():
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
-_work: list[Callable[..., Any]] = []
-"""What this worker does with each task."""
+_work: list[tuple[Callable[..., Any], Event]] = []
+"""What this worker does with each task, and whether nobody waits for it any more."""
 
 
-def _begin(work: Callable[..., Any]) -> None:
-    _work[:] = [work]
+def _begin(work: Callable[..., Any], stopped: Event) -> None:
+    _work[:] = [(work, stopped)]
     _end_with_parent()
 
 
 def _do(*task: Any) -> Any:
-    return _work[0](*task)
+    work, stopped = _work[0]
+    return None if stopped.is_set() else work(*task)
 
 
 def _end_with_parent() -> None:

@@ -61,7 +61,10 @@ def main() -> None:
             raise
         print(f"error: {error}", file=sys.stderr)
         sys.exit({UsageError: 2, InterruptedRunError: INTERRUPTED}.get(type(error), 1))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as end:
+        # typer makes an exit of a Ctrl-C, and says nothing
+        if isinstance(end, SystemExit) and end.code != INTERRUPTED:
+            raise
         print("error: stopped", file=sys.stderr)
         sys.exit(INTERRUPTED)
     except BrokenPipeError:  # the reader of a pipe has seen enough
