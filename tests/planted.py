@@ -1,26 +1,35 @@
 """Plants marks on clean frames, with every pixel of their ink known: what a scanner or a reader may draw.
 
-Sizes, strokes, levels and colours are drawn at random from wide ranges.
+Fonts, sizes, strokes, levels, colours and outlines are drawn at random from wide ranges.
 """
 
 from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from scipy import ndimage
 
-__all__ = ["KINDS", "Planted", "inside", "jpeg", "plant"]
+__all__ = ["FONTS", "KINDS", "OTHER_FONTS", "Planted", "degraded", "inside", "jpeg", "plant"]
 
 KINDS = ("x", "+", "dots", "arrow", "contour", "text", "body")
 COLOURS = ((0, 228, 228), (240, 220, 40), (60, 230, 60), (240, 120, 30), (230, 80, 230), (90, 170, 255))
-LETTERS = "ABCD1234"
+LETTERS = "ABCDTXY1234"
 PHRASES = ("NODULE 2", "RIGHT LOBE", "LT TRANS", "TI-RADS 4", "ISTHMUS", "Cyst?", "LEVEL IV", "BX SITE 3")
 SUPER = 4
 """Times finer that antialiased ink is drawn."""
+
+FONTS = ("", "DejaVuSans", "DejaVuSans-Bold", "DejaVuSansMono")
+"""Of Matplotlib; the empty name is Pillow's own."""
+
+OTHER_FONTS = ("DejaVuSerif", "STIXGeneralBol", "cmtt10", "cmss10")
+"""That nothing is fitted on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,45 +38,70 @@ class Planted:
 
     pixels: np.ndarray
     """uint8 (height, width), or (height, width, 3) where the ink is coloured."""
-    ink: np.ndarray
-    """bool (height, width): the pixels that a mark covers by half or more."""
+    opacities: Mapping[str, np.ndarray]
+    """By kind, float (height, width): how much of each pixel its ink covers. Letters beside calipers are
+    text, and dots between them dots."""
     centres: tuple[tuple[float, float], ...]
     """(x, y) of the calipers' centres."""
     colour: bool
 
+    @property
+    def inks(self) -> dict[str, np.ndarray]:
+        """By kind, bool (height, width): the pixels that it covers by half of what it covers most or more."""
+        return {kind: (a > 0) & (a >= 0.5 * a.max()) for kind, a in self.opacities.items()}
+
+    @property
+    def ink(self) -> np.ndarray:
+        """bool (height, width): of all kinds."""
+        return np.logical_or.reduce([np.zeros(self.pixels.shape[:2], bool), *self.inks.values()])
+
 
 @dataclass(slots=True)
 class _Pen:
-    """Draws into the opacity of a layer, finer than the picture where ink is antialiased."""
+    """Draws into the opacity of layers, finer than the picture where ink is antialiased."""
 
     shape: tuple[int, int]
     fine: int
     width: int
-    layer: Image.Image = field(init=False)
-    draw: ImageDraw.ImageDraw = field(init=False)
+    font: str
+    layers: dict[str, Image.Image] = field(default_factory=dict)
+    kind: str = ""
 
-    def __post_init__(self) -> None:
-        self.layer = Image.new("L", (self.shape[1] * self.fine, self.shape[0] * self.fine))
-        self.draw = ImageDraw.Draw(self.layer)
+    @property
+    def draw(self) -> ImageDraw.ImageDraw:
+        size = (self.shape[1] * self.fine, self.shape[0] * self.fine)
+        return ImageDraw.Draw(self.layers.setdefault(self.kind, Image.new("L", size)))
 
     def line(self, *points: tuple[float, float], width: int | None = None) -> None:
         places = [(x * self.fine, y * self.fine) for x, y in points]
         self.draw.line(places, fill=255, width=(width or self.width) * self.fine)
+
+    def area(self, *points: tuple[float, float]) -> None:
+        self.draw.polygon([(x * self.fine, y * self.fine) for x, y in points], fill=255)
 
     def spot(self, x: float, y: float, size: int) -> None:
         left, top, side = round(x * self.fine), round(y * self.fine), size * self.fine - 1
         self.draw.rectangle((left, top, left + side, top + side), fill=255)
 
     def text(self, x: float, y: float, text: str, size: int) -> None:
-        font = ImageFont.load_default(size * self.fine)
+        draw = self.draw
         if self.fine == 1:
-            self.draw.fontmode = "1"
-        self.draw.text((x * self.fine, y * self.fine), text, 255, font, anchor="mm")
+            draw.fontmode = "1"
+        draw.text((x * self.fine, y * self.fine), text, 255, _font(self.font, size * self.fine), anchor="mm")
 
-    def alpha(self) -> np.ndarray:
+    def opacities(self) -> dict[str, np.ndarray]:
         height, width = self.shape
-        fine = np.asarray(self.layer, np.float64).reshape(height, self.fine, width, self.fine)
-        return fine.mean(axis=(1, 3)) / 255
+        return {
+            kind: np.asarray(layer, np.float64).reshape(height, self.fine, width, self.fine).mean(axis=(1, 3))
+            / 255
+            for kind, layer in self.layers.items()
+        }
+
+
+def _font(name: str, size: int) -> ImageFont.FreeTypeFont:
+    if not name:
+        return ImageFont.load_default(size)
+    return ImageFont.truetype(Path(mpl.get_data_path()) / "fonts" / "ttf" / f"{name}.ttf", size)
 
 
 def plant(
@@ -76,6 +110,7 @@ def plant(
     kinds: Sequence[str],
     chance: np.random.Generator,
     level: float | None = None,
+    fonts: Sequence[str] = FONTS,
 ) -> Planted:
     """Return the frame with marks of the kinds asked for, at random places inside a box.
 
@@ -85,13 +120,23 @@ def plant(
         kinds: Of `KINDS`.
         chance: Chooses all that is not asked for.
         level: Of grey ink; without it, chance chooses from what the eye can tell, and sometimes a colour.
+        fonts: To choose from.
     """
-    fine = int(chance.choice([1, 1, SUPER]))
-    pen = _Pen(shape=frame.shape, fine=fine, width=int(chance.choice([1, 1, 1, 2, 2, 3])))
+    pen = _Pen(
+        shape=frame.shape,
+        fine=int(chance.choice([1, 1, SUPER])),
+        width=int(chance.choice([1, 1, 1, 2, 2, 3])),
+        font=str(chance.choice(fonts)),
+    )
     centres: list[tuple[float, float]] = []
     for kind in kinds:
+        pen.kind = kind
         _DRAWN[kind](pen, box, chance, centres)
-    alpha = pen.alpha() * chance.uniform(0.85, 1)
+    opacities = pen.opacities()
+    alpha = np.maximum.reduce([np.zeros(frame.shape), *opacities.values()]) * chance.uniform(0.85, 1)
+    if chance.random() < 0.15:  # some scanners outline their marks in black
+        dark = ndimage.maximum_filter(alpha, 3)
+        frame = np.round(frame * (1 - 0.9 * dark)).astype(np.uint8)
     colour = chance.random() < 0.25
     under = frame[alpha > 0.5]
     floor = 120 if not under.size else max(120, min(float(np.median(under)) + 45, 235))
@@ -103,11 +148,31 @@ def plant(
         ink = np.array(COLOURS[chance.integers(len(COLOURS))]) * level / 255
         pixels = frame[..., None] + alpha[..., None] * (ink - frame[..., None])
     rounded = np.clip(np.round(pixels), 0, 255).astype(np.uint8)
-    return Planted(
-        pixels=rounded,
-        ink=(alpha > 0) & (alpha >= 0.5 * alpha.max()),
-        centres=tuple(centres),
-        colour=bool(colour),
+    return Planted(pixels=rounded, opacities=opacities, centres=tuple(centres), colour=bool(colour))
+
+
+def degraded(planted: Planted, chance: np.random.Generator, scale: float = 1) -> Planted:
+    """The picture scaled, blurred a little and taken through JPEG, as published sets have it.
+
+    The ink is scaled with it.
+    """
+    height, width = planted.pixels.shape[:2]
+    size = (round(width * scale), round(height * scale))
+    filter_ = Image.Resampling(int(chance.choice([1, 2, 3])))
+    blur = float(chance.choice([0, chance.uniform(0, 0.7)]))
+    quality = int(chance.integers(75, 96))
+
+    def scaled(plane: np.ndarray) -> np.ndarray:
+        return np.array(Image.fromarray(plane.astype(np.float32)).resize(size, filter_))
+
+    pixels = np.array(Image.fromarray(planted.pixels).resize(size, filter_))
+    sigma = (blur, blur, 0)[: pixels.ndim]
+    pixels = jpeg(np.round(ndimage.gaussian_filter(pixels.astype(float), sigma)).astype(np.uint8), quality)
+    return replace(
+        planted,
+        pixels=pixels,
+        opacities={kind: scaled(alpha) for kind, alpha in planted.opacities.items()},
+        centres=tuple(((x + 0.5) * scale - 0.5, (y + 0.5) * scale - 0.5) for x, y in planted.centres),
     )
 
 
@@ -166,6 +231,7 @@ def _calipers(
                 pen.line((x, y), (x + arm * dx, y + arm * dy))
     letters = chance.random()
     if letters < 0.5:
+        pen.kind = "text"
         letter, height = str(chance.choice(list(LETTERS))), int(chance.integers(9, 20))
         side = (arm + height * 0.7) * chance.choice([-1, 1])
         for x, y in ends[:: 1 if letters < 0.2 else 2]:
@@ -186,6 +252,7 @@ def _cross(pen, box, chance, centres, strokes):
     ends = _ends(box, chance)
     _calipers(pen, ends, chance, strokes)
     if chance.random() < 0.25:
+        pen.kind = "dots"
         for a, b in zip(ends[::2], ends[1::2], strict=True):
             _dots_along(pen, a, b, chance)
     centres += ends
@@ -206,19 +273,34 @@ def _dots(pen, box, chance, centres):
 
 
 def _arrow(pen, box, chance, centres):
+    """A shaft with a head, filled or open; or a wide head without a shaft, as some scanners have it."""
     length = chance.uniform(14, 50)
     x, y = _place(box, chance, length + 2)
     angle = chance.uniform(0, 2 * math.pi)
     tip = (x + length * math.cos(angle), y + length * math.sin(angle))
-    pen.line((x, y), tip, width=max(2, pen.width))
+    spread = chance.uniform(0.4, 0.6)
+    reach = chance.uniform(0.25, 0.5) * length
     head = [
-        (tip[0] - 0.4 * length * math.cos(angle + turn), tip[1] - 0.4 * length * math.sin(angle + turn))
-        for turn in (-0.5, 0.5)
+        (tip[0] - reach * math.cos(angle + turn), tip[1] - reach * math.sin(angle + turn))
+        for turn in (-spread, spread)
     ]
-    if chance.random() < 0.5:
-        pen.draw.polygon([(a * pen.fine, b * pen.fine) for a, b in (tip, *head)], fill=255)
-    else:
+    form = chance.choice(["filled", "open", "wide"], p=[0.4, 0.4, 0.2])
+    if form != "wide":
+        pen.line((x, y), tip, width=max(2, pen.width))
+    if form == "open":
         pen.line(head[0], tip, head[1], width=max(2, pen.width))
+    else:
+        pen.area(tip, *head)
+    if form == "wide":  # a block arrow
+        side = 0.12 * length
+        back = (tip[0] - reach * math.cos(angle), tip[1] - reach * math.sin(angle))
+        dx, dy = -side * math.sin(angle), side * math.cos(angle)
+        pen.area(
+            (x + dx, y + dy),
+            (back[0] + dx, back[1] + dy),
+            (back[0] - dx, back[1] - dy),
+            (x - dx, y - dy),
+        )
 
 
 def _contour(pen, box, chance, centres):

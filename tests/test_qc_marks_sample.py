@@ -18,6 +18,7 @@ from scipy import ndimage
 
 from tests.planted import inside, jpeg, plant
 from thyrodata.echo import find_echo
+from thyrodata.qc.body import ROUND, roundness
 from thyrodata.qc.marks import find_marks, inpaint
 
 pytestmark = pytest.mark.slow
@@ -73,17 +74,16 @@ def judged(samples, rows):
 
 REACHED = {
     "sensitivity": (43, 44),
-    "specificity": (51, 52),
+    "specificity": (52, 52),
     "cyan": (11, 11),
     "grey_x": (15, 15),
     "other": (17, 18),
     "ddti marked": (32, 32),
     "ddti clean": (32, 32),
     "tn3k marked": (11, 12),
-    "tn3k clean": (19, 20),
+    "tn3k clean": (20, 20),
 }
-"""Pictures that are told right, of how many. Missed is an icon on black at depth; taken for a drawing, bright
-fascia in a picture whose contrast is stretched to the limit."""
+"""Pictures that are told right, of how many. Missed is an icon on black at depth."""
 
 
 def test_the_judged_pictures_are_told_apart(judged):
@@ -169,5 +169,21 @@ def test_marks_cut_from_real_frames_are_painted_where_they_are_pasted(samples, r
         if marks.has_marks:
             scores.append(dice(marks.mask, ink))
     assert len(scores) >= 0.85 * (number + 1), (len(scores), number + 1)
-    # Short of the 0.8 of drawn marks: arms of two pixels around a gap, and letters, are sometimes missed.
-    assert np.mean(scores) >= 0.78, (np.mean(scores), np.median(scores))
+    # What is missed are signs that were cut off where they were pasted, and letters on bright fascia.
+    assert np.mean(scores) >= 0.8, (np.mean(scores), np.median(scores))
+
+
+def test_a_whole_body_on_ct_is_told_from_ultrasound_in_8_bits(samples):
+    windows = ((-160, 240), (-175, 275), (-1000, 400), (-1350, 150), (-500, 1300))  # HU
+    for name in ("000001_01_01/109", "000001_03_01/088"):
+        stored = np.array(Image.open(samples / "deeplesion" / "Images_png" / f"{name}.png"))
+        hounsfield = stored.astype(int) - 32768
+        for low, high in windows:
+            grey = np.clip((hounsfield - low) * 255 / (high - low), 0, 255).astype(np.uint8)
+            assert roundness(grey) >= ROUND, (name, low, high)
+
+
+def test_no_ultrasound_image_is_taken_for_a_slice(samples):
+    files = sorted((samples / "ddti").glob("*.jpg"))
+    assert len(files) > 300
+    assert [f.name for f in files if roundness(np.array(Image.open(f).convert("L"))) >= ROUND] == []

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from PIL import Image
+from scipy import ndimage
 
 from tests.faults.quality import (
     TRIPPED,
@@ -31,6 +32,7 @@ from tests.faults.quality import (
 )
 from thyrodata.phantoms import PhantomSpec, jpeg_bytes, phantom
 from thyrodata.qc import colour, quality
+from thyrodata.qc.body import ROUND, roundness
 from thyrodata.qc.look import Look
 from thyrodata.schema.record import ImageRecord, ImageRef
 from thyrodata.schema.vocab import GroupKind, Modality
@@ -85,6 +87,45 @@ def test_a_clean_phantom_trips_none(fields: dict[str, Any]) -> None:
 
 def test_a_mask_among_the_images_is_no_b_mode_image() -> None:
     assert "TD506" in codes(mask())
+
+
+def across(seed: int) -> Pixels:
+    """A body as CT shows it: an ellipse with lungs, bone and noise that a kernel correlates, on air."""
+    random = np.random.default_rng(seed)
+    height, width = int(random.integers(200, 520)), int(random.integers(300, 520))
+    y, x = np.mgrid[:height, :width]
+    tall, wide = random.uniform(0.3, 0.46) * height, random.uniform(0.36, 0.48) * width
+    bumps = 1 + 0.03 * np.cos(3 * np.arctan2(y - height / 2, x - width / 2) + random.uniform(0, 6))
+    away = np.hypot((y - height / 2) / tall, (x - width / 2) / wide) / bumps
+    body = np.where(away < 1, random.uniform(90, 170), 0.0)
+    for side in (-1, 1):
+        middle = x - width / 2 - side * 0.4 * wide
+        body[np.hypot((y - height / 2) / (0.5 * tall), middle / (0.25 * wide)) < 1] = random.uniform(0, 60)
+    body[np.hypot(y - height / 2 - 0.6 * tall, x - width / 2) < 0.12 * tall] = 255
+    noise = ndimage.gaussian_filter(random.normal(size=body.shape), random.uniform(0.6, 1.5))
+    noise *= random.uniform(2, 14) / noise.std()
+    return np.clip(np.where(away < 1, body + noise, 0), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_body_on_one_grey_is_no_b_mode_image(seed: int) -> None:
+    slice_ = across(seed)
+    compressed = np.asarray(Image.open(io.BytesIO(jpeg_bytes(slice_, quality=75))))
+    assert "TD506" in codes(slice_)
+    assert "TD506" in codes(compressed)
+
+
+def test_neither_a_box_nor_a_sector_is_a_round_body() -> None:
+    y, x = np.mgrid[:360, :560]
+    speckle = np.random.default_rng(0).rayleigh(60, y.shape).clip(20, 255)
+    reach, turn = np.hypot(y + 40, x - 280), np.arctan2(x - 280, y + 40)
+    for inside in (
+        (abs(y - 180) < 140) & (abs(x - 280) < 200),
+        (reach > 60) & (reach < 380) & (abs(turn) < 0.6),
+        (reach > 200) & (reach < 380) & (abs(turn) < 0.5),
+        (y < 340) & (y > 20) & (reach < 390) & (abs(turn) < 0.7),
+    ):
+        assert roundness(np.where(inside, speckle, 0).astype(np.uint8)) < ROUND
 
 
 def test_a_grey_scale_in_one_hue_is_no_doppler() -> None:

@@ -1,6 +1,7 @@
 """Rules of colour, and of pictures that no B-mode ultrasound can be, TD505 and TD506.
 
-What cannot be told: a CT slice or another grey picture of 8 bits has noise like speckle, and passes.
+What cannot be told: a CT slice of 8 bits whose body is cut off by the picture, and other grey pictures with
+noise like speckle, pass.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thyrodata.echo import Doubt
+from thyrodata.qc.body import ROUND, roundness
 from thyrodata.qc.look import Look
 from thyrodata.qc.quality import is_blank
 from thyrodata.qc.rule import Found, Reads, Rule, Severity
@@ -114,6 +116,8 @@ def _no_ultrasound(look: Look) -> Iterator[Found]:
     painted = _painted(look.grey)
     if painted >= PAINTED:
         reasons.append(f"{painted:.0%} of what is lit is evenly painted, as of a mask or a drawing")
+    if (body := roundness(look.grey)) >= ROUND:
+        reasons.append(f"a round body lies on one grey ({body:.2f} of an ellipse), as on a CT or MR slice")
     if reasons:
         yield Found(
             image_id=look.record.image_id,

@@ -15,13 +15,13 @@ from thyrodata.qc.marks.trees import load_trees
 
 __all__ = ["Caliper", "find_calipers", "paint_caliper"]
 
-ALONE: Final = 6.5
+ALONE: Final = 5.5
 """Log-odds from which a candidate is a caliper though no other one is like it."""
 
-PAIRED: Final = 3.5
+PAIRED: Final = 3.0
 """Log-odds from which two candidates of one shape, size and level are calipers: they are set in pairs."""
 
-FAINT: Final = 1.0
+FAINT: Final = 2.5
 """Log-odds from which a candidate is one more caliper of a kind that is there already."""
 
 ASIDE: Final = 1.5

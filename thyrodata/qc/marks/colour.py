@@ -15,8 +15,11 @@ LEAST_CHROMA: Final = 24
 WIDEST: Final = 9
 """Pixels across a stroke, with what chroma subsampling adds on both sides; Doppler areas are wider."""
 
-FLOW: Final = 0.01
+FLOW: Final = 0.003
 """Share of the area that wide colour has in a picture of flow; the filled head of an arrow has less."""
+
+BESIDE: Final = 0.15
+"""Share of the extent of flow that the box it was looked for in is larger, on either side, as a rule."""
 
 STEP: Final = 16
 """Grey levels that share a tint."""
@@ -53,7 +56,21 @@ def coloured_ink(
     wide = ndimage.binary_opening(np.pad(strong, WIDEST, mode="edge"), square)[WIDEST:-WIDEST, WIDEST:-WIDEST]
     if wide.sum() < FLOW * area.sum():
         return np.where(strong, strength, np.float32(0)), none[1]
-    return none[0], ndimage.binary_dilation(strong, square)
+    flow = ndimage.binary_dilation(strong, square)
+    flow[_box_of(wide)] = (
+        True  # between vessels lie single coloured pixels, and the edge of the scanner's own box
+    )
+    return none[0], flow
+
+
+def _box_of(wide: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """Return the box of the wide colour, and what is around it that its own edge may be drawn in."""
+    rows, columns = (np.flatnonzero(wide.any(axis=axis)) for axis in (1, 0))
+    reach = round(BESIDE * max(np.ptp(rows), np.ptp(columns)))
+    return (
+        slice(max(int(rows[0]) - reach, 0), int(rows[-1]) + reach + 1),
+        slice(max(int(columns[0]) - reach, 0), int(columns[-1]) + reach + 1),
+    )
 
 
 def _departure(pixels: NDArray[np.uint8], area: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -26,8 +26,17 @@ APART: Final = (3.5, 16.0)
 LEAST_DOTS: Final = 6
 """Dots of a line. In speckle, chance lines up five in one picture of twenty."""
 
-ALIKE: Final = 0.6
+ALIKE: Final = 0.4
 """How much a dot's rise may be below that of another one on its line, as a share."""
+
+LEVEL: Final = 0.25
+"""Share of the rise by which the grey levels of two dots of one line may differ: their ink is one."""
+
+ASIDE: Final = 2
+"""Pixels from where the next dot of a line is expected to where it is: each was drawn on a whole pixel."""
+
+STRAIGHT: Final = 1.3
+"""Pixels that a dot is off the line, and off its place on it, at most."""
 
 LONGEST: Final = 60
 """Dots that a line is followed for."""
@@ -47,25 +56,47 @@ class DottedLine:
         return float(1 - 0.5 ** ((len(self.x) - LEAST_DOTS + 1) / 2))
 
 
-def find_dotted_lines(ridges: list[NDArray[np.uint8]], area: NDArray[np.bool_]) -> tuple[DottedLine, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)  # as above
+class _Dots:
+    """What may be dots, those that rise the most first; each array has one entry for each."""
+
+    x: NDArray[np.intp]
+    y: NDArray[np.intp]
+    rise: NDArray[np.float64]
+    """Grey levels by which it outshines what lies around it."""
+    level: NDArray[np.float64]
+
+    def are_alike(self, one: NDArray[np.intp], other: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Return which pairs may be of one line."""
+        less = np.minimum(self.rise[one], self.rise[other])
+        more = np.maximum(self.rise[one], self.rise[other])
+        apart = np.abs(self.level[one] - self.level[other])
+        return np.asarray((less >= ALIKE * more) & (apart <= 8 + LEVEL * more))
+
+
+def find_dotted_lines(
+    grey: NDArray[np.uint8], ridges: list[NDArray[np.uint8]], area: NDArray[np.bool_]
+) -> tuple[DottedLine, ...]:
     """Return the dotted lines inside an area, the one of the most dots first; a dot is of one line.
 
     Args:
+        grey: (height, width).
         ridges: Of the framed picture, with flanks at two pixels.
         area: (height, width).
     """
-    x, y, rise = _dots(ridges, area)
-    if len(x) < LEAST_DOTS:
+    dots = _dots(grey, ridges, area)
+    if len(dots.x) < LEAST_DOTS:
         return ()
     at = np.full((area.shape[0] + 2 * MARGIN, area.shape[1] + 2 * MARGIN), -1, np.intp)
-    for dx, dy in ((1, 1), (1, -1), (-1, 1), (-1, -1), (1, 0), (-1, 0), (0, 1), (0, -1), (0, 0)):
-        at[y + dy + MARGIN, x + dx + MARGIN] = np.arange(len(x))  # the last one, a dot's own place, wins
+    steps = [(dx, dy) for dx in range(-ASIDE, ASIDE + 1) for dy in range(-ASIDE, ASIDE + 1)]
+    for dx, dy in sorted(steps, key=lambda step: -(step[0] ** 2 + step[1] ** 2)):  # the nearest dot wins
+        at[dots.y + dy + MARGIN, dots.x + dx + MARGIN] = np.arange(len(dots.x))
     lines = []
-    taken = np.zeros(len(x), bool)
-    for chain in _chains(x, y, rise, at):
-        if not taken[chain].any():
+    taken = np.zeros(len(dots.x), bool)
+    for chain in _chains(dots, at):
+        if not taken[chain].any() and _is_even(dots, chain):
             taken[chain] = True
-            lines.append(DottedLine(x=x[chain], y=y[chain]))
+            lines.append(DottedLine(x=dots.x[chain], y=dots.y[chain]))
     return tuple(lines)
 
 
@@ -83,10 +114,8 @@ def paint_dotted_line(line: DottedLine, grey: NDArray[np.uint8]) -> Painted:
     )
 
 
-def _dots(
-    ridges: list[NDArray[np.uint8]], area: NDArray[np.bool_]
-) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
-    """Return the places of dots, and by how much each rises."""
+def _dots(grey: NDArray[np.uint8], ridges: list[NDArray[np.uint8]], area: NDArray[np.bool_]) -> _Dots:
+    """Return what may be dots."""
     rise = np.minimum(np.minimum(ridges[0], ridges[1]), np.minimum(ridges[2], ridges[3]))
     here = shifted(rise, 0, 0)
     # A dot of two pixels has equal neighbours: of them the first in reading order counts.
@@ -96,17 +125,16 @@ def _dots(
     values = here.ravel()[places].astype(np.float64)
     order = np.argsort(-values, kind="stable")[:MOST]
     y, x = np.divmod(places[order], area.shape[1])
-    return x, y, values[order]
+    return _Dots(x=x, y=y, rise=values[order], level=grey[y, x].astype(np.float64))
 
 
-def _chains(
-    x: NDArray[np.intp], y: NDArray[np.intp], rise: NDArray[np.float64], at: NDArray[np.intp]
-) -> list[NDArray[np.intp]]:
+def _chains(dots: _Dots, at: NDArray[np.intp]) -> list[NDArray[np.intp]]:
     """Return chains of dots, the longest first: from each pair of neighbours on, as far as dots follow."""
-    dx, dy = x[None, :] - x[:, None], y[None, :] - y[:, None]
-    apart = np.hypot(dx, dy)
-    alike = np.minimum(rise[None, :], rise[:, None]) >= ALIKE * np.maximum(rise[None, :], rise[:, None])
-    start, second = np.nonzero((apart >= APART[0]) & (apart <= APART[1]) & alike)
+    x, y = dots.x, dots.y
+    apart = np.hypot(x[None, :] - x[:, None], y[None, :] - y[:, None])
+    start, second = np.nonzero((apart >= APART[0]) & (apart <= APART[1]))
+    alike = dots.are_alike(start, second)
+    start, second = start[alike], second[alike]
     chain = np.full((len(start), LONGEST), -1, np.intp)
     chain[:, 0], chain[:, 1] = start, second
     alive, last = np.arange(len(start)), second
@@ -121,10 +149,7 @@ def _chains(
         )
         follows = np.full(len(alive), -1, np.intp)
         follows[inside] = at[to_y[inside] + MARGIN, to_x[inside] + MARGIN]
-        pale = np.minimum(rise[follows], rise[start[alive]]) < ALIKE * np.maximum(
-            rise[follows], rise[start[alive]]
-        )
-        going = (follows >= 0) & (follows != last) & ~pale
+        going = (follows >= 0) & (follows != last) & dots.are_alike(follows, start[alive])
         alive, last = alive[going], follows[going]
         if not len(alive):
             break
@@ -133,3 +158,11 @@ def _chains(
     long = np.flatnonzero(lengths >= LEAST_DOTS)
     order = long[np.argsort(-lengths[long], kind="stable")]
     return [chain[row, : lengths[row]] for row in order]
+
+
+def _is_even(dots: _Dots, chain: NDArray[np.intp]) -> bool:
+    """Return whether dots lie on a straight line, equally far apart."""
+    places = np.stack([dots.x[chain], dots.y[chain]], axis=1).astype(np.float64)
+    along = np.stack([np.ones(len(chain)), np.arange(len(chain))], axis=1)
+    fitted = along @ np.linalg.lstsq(along, places, rcond=None)[0]
+    return bool(np.abs(places - fitted).max() <= STRAIGHT)

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from thyrodata.qc.marks.blobs import FEATURES, Blobs
 from thyrodata.qc.marks.calipers import Caliper
-from thyrodata.qc.marks.ink import Glyph, kind_of_drawing, rows_of_text
+from thyrodata.qc.marks.ink import Glyph, rows_of_text
 from thyrodata.qc.marks.model import MARKED, MarkKind
 from thyrodata.qc.marks.painted import Painted, around, score_of, windowed
+from thyrodata.qc.marks.shapes import kind_of
 from thyrodata.qc.marks.trees import load_trees
+from thyrodata.qc.marks.twins import signs_beside, twin_letters
 
 __all__ = ["find_drawings"]
 
@@ -24,10 +26,10 @@ LETTER: Final = 1.0
 BESIDE: Final = 4.0
 """Log-odds from which ink beside a caliper, of its level, is the letter that names it."""
 
-ROW: Final = 2.5
+ROW: Final = 2.0
 """Mean log-odds of the letters of a row from which it is text."""
 
-DRAWING: Final = 4.0
+DRAWING: Final = 3.6
 """Log-odds from which ink is a drawing."""
 
 NEAR: Final = 6
@@ -37,16 +39,17 @@ _LEVEL, _CONTRAST = (FEATURES.index(name) for name in ("level", "contrast"))
 
 
 def find_drawings(
-    blobs: Blobs, grey: NDArray[np.uint8], calipers: Sequence[Caliper], side: float
+    blobs: Blobs, grey: NDArray[np.uint8], signs: Sequence[tuple[Caliper, Painted]], side: float
 ) -> tuple[list[Painted], float]:
     """Return text and drawings, and the best score of any candidate.
 
     Args:
         blobs: The connected ink.
         grey: The picture it is of.
-        calipers: What was found of them: a letter beside one is text too.
+        signs: The calipers that were found, and with their pixels: a letter beside one is text too.
         side: Pixels that a drawing spans; what is smaller may be one letter.
     """
+    calipers = [caliper for caliper, _ in signs]
     glyphs = [g for g in _weighed(blobs) if not any(_is_of(g, caliper) for caliper in calipers)]
     found, best = [], 0.0
     for row in rows_of_text(glyphs):
@@ -55,9 +58,12 @@ def find_drawings(
         if score >= MARKED:
             glyphs = [g for g in glyphs if g not in row]
             found.append(_painted(MarkKind.TEXT, score, row, blobs, grey))
-    for glyph in [g for g in glyphs if any(_names(g, caliper) for caliper in calipers)]:
-        glyphs.remove(glyph)
-        found.append(_painted(MarkKind.TEXT, MARKED, [glyph], blobs, grey))
+    pairs = [(g, *sign) for g in glyphs for sign in signs if _names(g, sign[0])]
+    letters = [g for g in glyphs if any(g is letter for letter, *_ in pairs)]
+    twins = twin_letters(letters, [g for g in glyphs if g not in letters], blobs)
+    found += signs_beside(twins, pairs, grey)
+    glyphs = [g for g in glyphs if g not in letters and g not in twins]
+    found += [_painted(MarkKind.TEXT, MARKED, [letter], blobs, grey) for letter in (*letters, *twins)]
     for group in _groups(glyphs):
         large = [g for g in group if max(g.width, g.height) >= side / 2]
         x0, y0, x1, y1 = around(g.box for g in group)
@@ -69,7 +75,7 @@ def find_drawings(
         if score >= MARKED:
             pieces = [g for g in group if g.is_alike(surest)]
             drawing = _painted(MarkKind.ARROW, score, pieces, blobs, grey)
-            found.append(replace(drawing, kind=kind_of_drawing(drawing.rows, drawing.columns)))
+            found.append(replace(drawing, kind=kind_of(drawing.rows, drawing.columns)))
     return found, best
 
 
@@ -106,7 +112,7 @@ def _is_of(glyph: Glyph, caliper: Caliper) -> bool:
 def _names(glyph: Glyph, caliper: Caliper) -> bool:
     """Return whether a letter of the same ink stands beside a caliper."""
     x, y = (glyph.box[0] + glyph.box[2]) / 2, (glyph.box[1] + glyph.box[3]) / 2
-    near = caliper.arm + 3 * glyph.height
+    near = caliper.arm + 2.5 * glyph.height
     return (
         glyph.log_odds >= BESIDE
         and glyph.is_letter

@@ -54,7 +54,7 @@ def gather(grey: NDArray[np.uint8], area: NDArray[np.bool_]) -> Evidence:
     )
     return Evidence(
         crossings=find_crossings((whole, half)),
-        lines=find_dotted_lines(whole.ridges, area),
+        lines=find_dotted_lines(grey, whole.ridges, area),
         blobs=find_blobs(grey, area, (mean, spread)),
     )
 

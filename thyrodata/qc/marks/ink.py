@@ -1,4 +1,4 @@
-"""Reads connected ink: rows of letters, and drawings of arrows, contours and icons."""
+"""Reads connected ink: letters, and the rows that they stand in."""
 
 from __future__ import annotations
 
@@ -6,30 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
-from thyrodata.qc.marks.model import MarkKind
-
-__all__ = ["Glyph", "kind_of_drawing", "rows_of_text"]
+__all__ = ["Glyph", "rows_of_text"]
 
 LEAST_LETTERS: Final = 3
 """Letters of a row: one letter in a corner of the echo is how scanners show the probe's orientation."""
 
 TALL: Final = (6, 48)
 """Pixels of the height of a letter."""
-
-CLOSED: Final = 0.4
-"""Share of its box that a contour encloses."""
-
-OPEN: Final = 0.08
-"""Share of its box that an arrow or a contour that is not closed encloses at most."""
-
-GAP: Final = 0.04
-"""Share of a drawing's extent, on either side, that is bridged between its pieces."""
-
-STRAIGHT: Final = 0.4
-"""How wide a straight drawing spreads, as a share of how long it does: an arrow's head spreads a third."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,30 +85,3 @@ def _follows(last: Glyph, other: Glyph) -> bool:
         and abs(other.height - last.height) <= slack
         and other.is_alike(last)
     )
-
-
-def kind_of_drawing(rows: NDArray[np.intp], columns: NDArray[np.intp]) -> MarkKind:
-    """Return what a drawing is, by what it encloses: a contour much in one, an icon some, an arrow nothing.
-
-    A contour of which only parts are found encloses nothing either, but is not straight.
-
-    Args:
-        rows: Of its pixels.
-        columns: Of them.
-    """
-    from scipy import ndimage  # noqa: PLC0415 -- takes as long to import as all the rest
-
-    y, x = rows - rows.min(), columns - columns.min()
-    height, width = int(y.max()) + 1, int(x.max()) + 1
-    gap = max(2, round(GAP * max(height, width)))
-    ink = np.zeros((height + 2 * gap, width + 2 * gap), bool)
-    ink[y + gap, x + gap] = True
-    closed = ndimage.binary_closing(ink, iterations=gap)
-    areas, number = ndimage.label(ndimage.binary_fill_holes(closed) & ~closed)
-    largest = np.bincount(areas.ravel())[1:].max(initial=0) if number else 0
-    if largest >= CLOSED * height * width:
-        return MarkKind.CONTOUR
-    if largest >= OPEN * height * width:
-        return MarkKind.BODY_MARK
-    minor, major = np.linalg.eigvalsh(np.cov(np.stack([y, x]))).tolist()
-    return MarkKind.ARROW if minor <= STRAIGHT**2 * major else MarkKind.CONTOUR

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from thyrodata.qc.marks.model import MarkKind
 from thyrodata.schema.record import PixelBox
 
-__all__ = ["Painted", "around", "score_of", "windowed"]
+__all__ = ["Painted", "around", "joined", "score_of", "windowed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)  # arrays have no single truth value
@@ -37,6 +37,16 @@ class Painted:
 def score_of(excess: float) -> float:
     """Return a score, 0 to 1, from log-odds beyond what is asked for: a half where there is no excess."""
     return float(1 / (1 + np.exp(-np.clip(excess, -30, 30))))
+
+
+def joined(kind: MarkKind, parts: Sequence[Painted]) -> Painted:
+    """Return the parts of one mark as one, as sure as the surest."""
+    return Painted(
+        kind=kind,
+        score=max(part.score for part in parts),
+        rows=np.concatenate([part.rows for part in parts]),
+        columns=np.concatenate([part.columns for part in parts]),
+    )
 
 
 def around(boxes: Iterable[PixelBox]) -> PixelBox:
