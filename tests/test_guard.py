@@ -233,6 +233,14 @@ def test_a_run_without_the_rules_of_splits_is_whole_since_splits_are_audited_afr
     assert codes(clean) == []
 
 
+def test_texts_in_pictures_may_be_left_unread_and_what_was_read_there_counts(tmp_path):
+    fault = FAULTS["TD604"]
+    dataset = dataset_of(tmp_path / "d", fault.records, fault.images)
+    assert codes(dataset) == []
+    run_qc(dataset, ocr=True)
+    assert objection(dataset, "qc-privacy").override == "TD604"
+
+
 def test_a_run_that_was_stopped_is_no_whole_run(tmp_path):
     dataset = dataset_of(tmp_path / "d", [record(name) for name in "abc"], qc=False)
 

@@ -69,7 +69,9 @@ def test_an_issue_is_at_least_as_grave_as_itself_and_what_is_lighter():
 @pytest.mark.parametrize("rule", all_rules(), ids=code_of)
 def test_a_rule_finds_its_own_fault_and_no_other_but_what_goes_with_it(rule, tmp_path):
     fault = FAULTS[rule.code]
-    checked = check_dataset(make_dataset(tmp_path / "d", fault.records, fault.images), all_rules())
+    alike = rule.reads is Reads.TEXT or rule.code.startswith("TD2")  # reading each picture takes too long
+    rules = [other for other in all_rules() if alike or other.reads is not Reads.TEXT]
+    checked = check_dataset(make_dataset(tmp_path / "d", fault.records, fault.images), rules)
     assert [issue.code for issue in checked.issues] == sorted([rule.code, *fault.also])
     (issue,) = (issue for issue in checked.issues if issue.code == rule.code)
     assert issue.severity is rule.severity
@@ -80,9 +82,11 @@ def test_a_rule_finds_its_own_fault_and_no_other_but_what_goes_with_it(rule, tmp
 def test_few_faults_go_with_another():
     assert {code: fault.also for code, fault in FAULTS.items() if fault.also} == {
         "TD112": ("TD507",),  # the seam is that of a dual view
+        "TD202": ("TD204",),  # the text over the echo is a label
         "TD303": ("TD302",),  # a picture in two parts is there twice, and so for the next two
         "TD306": ("TD301",),
         "TD307": ("TD302",),
+        "TD412": ("TD204",),  # a label that contradicts is a label
     }
 
 

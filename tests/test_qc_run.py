@@ -25,7 +25,7 @@ from thyrodata.errors import DatasetError, InterruptedRunError, UsageError
 from thyrodata.partition import SplitPlan, add_split
 from thyrodata.phantoms import PhantomSpec, jpeg_bytes, phantom
 from thyrodata.qc.altered import Altered
-from thyrodata.qc.rule import Severity
+from thyrodata.qc.rule import Reads, Severity
 from thyrodata.qc.run import CHUNK, check_dataset
 from thyrodata.qc.table import all_rules, choose_rules
 from thyrodata.qc.views import Turn
@@ -187,8 +187,9 @@ def test_what_is_found_does_not_depend_on_the_workers(tmp_path):
         records.append(replace(record, image_id=f"toy/{n}", group_id=f"toy/{n}"))
     dataset = make_dataset(tmp_path / "d", records, images)
     steps: list[tuple[int, int]] = []
-    one = check_dataset(dataset, all_rules(), progress=lambda *step: steps.append(step))
-    two = check_dataset(dataset, all_rules(), workers=2)
+    rules = [rule for rule in all_rules() if rule.reads is not Reads.TEXT]  # 69 pictures read twice: a minute
+    one = check_dataset(dataset, rules, progress=lambda *step: steps.append(step))
+    two = check_dataset(dataset, rules, workers=2)
     assert (one.issues, one.unread, one.complete) == (two.issues, two.unread, two.complete)
     assert {issue.code for issue in one.issues} >= {"TD111", "TD112", "TD107", "TD101"}
     assert steps == sorted(steps)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.faults import copies, geometry, labels, marks, privacy, quality
+from tests.faults import copies, geometry, labels, marks, privacy, quality, written
 from tests.faults.model import Fault
 
 __all__ = ["FAULTS"]
@@ -14,5 +14,6 @@ FAULTS: dict[str, Fault] = {
     **labels.FAULTS,
     **quality.FAULTS,
     **privacy.FAULTS,
+    **written.FAULTS,
 }
 """By code."""

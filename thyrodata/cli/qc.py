@@ -11,6 +11,10 @@ from thyrodata.cli.options import Data, DryRun, Json, Overwrite, Quiet, group
 
 __all__ = ["app", "duplicates", "markers", "rules", "run", "shortcuts"]
 
+Ocr = Annotated[
+    bool,
+    typer.Option("--ocr", help="Read what is written in the pictures too; about a second an image."),
+]
 Processes = Annotated[int, typer.Option(min=1, help="Processes to read images with.")]
 
 app = group("Look for what is wrong with a dataset; nothing in it is changed.")
@@ -27,6 +31,7 @@ def run(
     fail_on: Annotated[
         str, typer.Option(metavar="error|warning|note", help="Exit 1 at an issue as grave, or graver.")
     ] = "error",
+    ocr: Ocr = False,
     workers: Processes = 1,
     dry_run: DryRun = False,
     json: Json = False,
@@ -43,6 +48,7 @@ def run(
             data,
             select=parse_codes(select),
             ignore=parse_codes(ignore),
+            ocr=ocr,
             workers=workers,
             progress=show,
             write=not dry_run,
@@ -135,17 +141,27 @@ def shortcuts(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the folds and of the resamples.")] = 0,
     resamples: Annotated[int, typer.Option(min=200, help="How many resamples.")] = 1000,
+    ocr: Ocr = False,
     workers: Processes = 1,
+    dry_run: DryRun = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Measure whether what is no anatomy tells the label, or the part of a split; nothing is written."""
+    """Measure whether what is no anatomy tells the label or a part, and write it to DATA/reports."""
     from thyrodata.cli.output import emit, progress
     from thyrodata.cli.quality import print_shortcuts
     from thyrodata.curation.shortcuts import audit_shortcuts
 
     with progress("qc", quiet=quiet or json) as show:
         made = audit_shortcuts(
-            data, label=label, split=split, seed=seed, resamples=resamples, workers=workers, progress=show
+            data,
+            label=label,
+            split=split,
+            seed=seed,
+            resamples=resamples,
+            ocr=ocr,
+            workers=workers,
+            progress=show,
+            write=not dry_run,
         )
-    emit(made.to_json(), lambda: print_shortcuts(made), json=json, quiet=quiet)
+    emit(made.to_json(), lambda: print_shortcuts(made, written=not dry_run), json=json, quiet=quiet)

@@ -85,6 +85,8 @@ def _closing(made: QualityReport, account: dict[str, Any]) -> Iterator[str]:
     unread = account["images_not_read"]
     if unread:
         yield f"{images(len(unread))} could not be read, {unread[0]['image_id']} first: {unread[0]['why']}"
+    if made.rules_without_ocr:
+        yield f"not run without --ocr: {', '.join(made.rules_without_ocr)}"
     if made.written:
         yield "written to reports/qc.parquet and reports/qc.json"
 
@@ -144,8 +146,13 @@ def _unread(unread: Sequence[str]) -> Iterator[str]:
         yield f"{images(len(unread))} could not be read, {unread[0]} first"
 
 
-def print_shortcuts(made: ShortcutAudit) -> None:
-    """Print a sentence for each label and split."""
+def print_shortcuts(made: ShortcutAudit, *, written: bool) -> None:
+    """Print a sentence for each label and split.
+
+    Args:
+        made: What was found.
+        written: Whether it was added to the dataset.
+    """
     lines(str(target) for target in made.targets)
     if not made.targets:
         lines(["there is no label of a scale, and no split"])
@@ -153,6 +160,9 @@ def print_shortcuts(made: ShortcutAudit) -> None:
         lines([f"the same in all images: {', '.join(made.constant)}"])
     lines(_unread(made.unread))
     lines([f"intervals at {made.level:.0%}, over groups ({', '.join(made.group_kinds)})"])
+    if not made.ocr:
+        lines(["what is written in the pictures was not read: --ocr"])
+    lines(["written to reports/shortcuts.json" if written else "nothing was written"])
 
 
 def print_markers(made: FoundMarkers) -> None:

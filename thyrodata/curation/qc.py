@@ -15,10 +15,11 @@ import numpy as np
 from thyrodata import __version__
 from thyrodata.dataset import Dataset
 from thyrodata.engine import Progress
-from thyrodata.errors import InterruptedRunError
+from thyrodata.errors import InterruptedRunError, UsageError
+from thyrodata.io.extras import require_extra
 from thyrodata.io.files import write_file
 from thyrodata.io.parquettable import table_bytes
-from thyrodata.qc.rule import Issue, Severity
+from thyrodata.qc.rule import Issue, Reads, Rule, Severity
 from thyrodata.qc.run import Checked, check_dataset
 from thyrodata.qc.table import choose_rules
 from thyrodata.revision import opened
@@ -35,6 +36,9 @@ ACCOUNT = "reports/qc.json"
 VERSIONED = ("numpy", "pillow", "pycocotools", "scipy")
 """The packages on which what the rules find depends."""
 
+READING = ("onnxruntime", "rapidocr")
+"""Likewise, where texts in pictures are read."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QualityReport:
@@ -43,6 +47,10 @@ class QualityReport:
     dataset: str
     """Its name."""
     checked: Checked
+    ocr: bool
+    """Whether texts in the pictures were read."""
+    rules_without_ocr: tuple[str, ...]
+    """Codes of the rules that were chosen and need those texts, where they were not read."""
     written: bool
     """Whether it was added to the dataset."""
 
@@ -58,11 +66,14 @@ class QualityReport:
     def account(self) -> dict[str, Any]:
         """Return all but the issues themselves as plain values: what :data:`ACCOUNT` holds."""
         done = self.checked
+        packages = (*VERSIONED, *(READING if self.ocr else ()))
         severities = Counter(issue.severity for issue in self.issues)
         return {
             "dataset": self.dataset,
-            "versions": {"thyrodata": __version__, **{name: version(name) for name in VERSIONED}},
+            "versions": {"thyrodata": __version__, **{name: version(name) for name in packages}},
             "complete": done.complete,
+            "ocr": self.ocr,
+            "rules_not_run_without_ocr": [*self.rules_without_ocr],
             "images": done.images,
             "images_not_reached": done.images_not_reached,
             "rules_not_run": [*done.rules_not_run],
@@ -91,6 +102,7 @@ def run_qc(
     *,
     select: Iterable[str] = (),
     ignore: Iterable[str] = (),
+    ocr: bool = False,
     workers: int = 1,
     progress: Progress | None = None,
     write: bool = True,
@@ -103,12 +115,14 @@ def run_qc(
         dataset: The dataset, or its folder.
         select: Codes of rules, or how they begin: ``TD1``, ``TD201``. By default all.
         ignore: Likewise; the longer one of two that fit a rule holds.
+        ocr: Run the rules of what is written in the pictures too, which takes about a second for each image.
         workers: Processes that read images; 1 is this process. What is found does not depend on them.
         progress: As of :func:`thyrodata.qc.run.check_dataset`.
         write: Add the report to the dataset, in place of an earlier one: :data:`ISSUES`, :data:`ACCOUNT`.
 
     Raises:
-        UsageError: No rule is chosen, or a code is of none.
+        UsageError: No rule is chosen, a code is of none, or one is of a rule that is not run without ``ocr``.
+        MissingExtraError: The extra ``ocr`` is asked for, and not installed.
         DatasetError: The folder is no dataset, or its records are damaged.
         OutputError: The report could not be written.
         InterruptedRunError: The user stopped the run. What was found until then is written, with what is
@@ -116,9 +130,17 @@ def run_qc(
         ThyrodataError: A worker process died.
     """
     data = opened(dataset)
-    rules = choose_rules(select, ignore)
+    selected = tuple(select)
+    chosen = choose_rules(selected, ignore)
+    rules = _readable(chosen, selected, ocr=ocr)
     checked = check_dataset(data, rules, workers=workers, progress=progress)
-    report = QualityReport(dataset=data.manifest.name, checked=checked, written=write)
+    report = QualityReport(
+        dataset=data.manifest.name,
+        checked=checked,
+        ocr=ocr,
+        rules_without_ocr=tuple(rule.code for rule in chosen if rule not in rules),
+        written=write,
+    )
     if write:
         with data.adding() as folder:
             (folder / ISSUES).parent.mkdir()
@@ -135,6 +157,29 @@ def run_qc(
             hint="what was found until then is there; run it again for the rest" if write else "run it again",
         )
     return report
+
+
+def _readable(rules: tuple[Rule, ...], selected: tuple[str, ...], *, ocr: bool) -> tuple[Rule, ...]:
+    """Return the rules that can be run with the pictures' texts or without.
+
+    Raises:
+        UsageError: One that needs the texts is asked for by its code, or no other is left.
+        MissingExtraError: The texts are to be read, and the extra ``ocr`` is not installed.
+    """
+    if ocr:
+        for module in READING:
+            require_extra(module, "ocr")
+        return rules
+    left = tuple(rule for rule in rules if rule.reads is not Reads.TEXT)
+    refused = [
+        rule.code for rule in rules if rule.reads is Reads.TEXT and (rule.code in selected or not left)
+    ]
+    if refused:
+        raise UsageError(
+            f"{', '.join(refused)} reads what is written in the pictures, which was not asked for",
+            hint="add --ocr (in Python ocr=True); it takes about a second for each image",
+        )
+    return left
 
 
 def _table(issues: tuple[Issue, ...]) -> bytes:

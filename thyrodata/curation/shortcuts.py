@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from thyrodata import __version__
 from thyrodata.agreement.resampling import Estimate, Resampling
-from thyrodata.dataset import Dataset
+from thyrodata.curation.qc import READING, VERSIONED
+from thyrodata.dataset import RECORDS_FILE, Dataset
 from thyrodata.engine import Progress
 from thyrodata.errors import UsageError
+from thyrodata.io.extras import require_extra
+from thyrodata.io.files import write_file
+from thyrodata.io.hashes import hash_file
 from thyrodata.partition import most_graded
 from thyrodata.qc.association import FOLDS, Units, cramers_v, model_auc
-from thyrodata.qc.shortcuts import Watched, watch_images
+from thyrodata.qc.shortcuts import WRITTEN, Watched, watch_images
 from thyrodata.revision import opened
 from thyrodata.schema.record import ImageRecord, Label
 from thyrodata.schema.vocab import SCHEMES
 from thyrodata.splits import EXCLUDED
 
-__all__ = ["Association", "ShortcutAudit", "ShortcutTarget", "audit_shortcuts"]
+__all__ = ["SHORTCUTS", "Association", "ShortcutAudit", "ShortcutTarget", "audit_shortcuts"]
+
+SHORTCUTS = "reports/shortcuts.json"
+"""What was found, by which versions, and of which files."""
 
 CHANCE = 0.5
 
@@ -78,6 +88,8 @@ class ShortcutTarget:
             return f"{self.name}: no shortcut is seen: {told}, where 0.5 is chance ({counted})"
         alone = [each for each in self.features if (each.auc.low or 0) > CHANCE]
         most = f"; {alone[0].feature} alone with {_worded(alone[0].auc)}" if alone else ""
+        if any(each.feature == WRITTEN for each in alone):
+            most += "; labels are written into the pictures"
         return f"{self.name}: {told}{most}; a model may learn that instead ({counted})"
 
 
@@ -95,10 +107,16 @@ class ShortcutAudit:
     """Features that are the same in all images: they tell nothing."""
     unread: tuple[str, ...]
     """Ids of images that could not be looked at."""
+    ocr: bool
+    """Whether what is written in the pictures was read, and so is a feature."""
+    audited: Mapping[str, str]
+    """The SHA-256 of the records and of each split that was audited, by its path: figures are of these."""
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain values."""
+        packages = (*VERSIONED, *(READING if self.ocr else ()))
         return {
+            "versions": {"thyrodata": __version__, **{name: version(name) for name in packages}},
             **asdict(self),
             "targets": [
                 {**asdict(each), "leaks": each.leaks, "sentence": str(each)} for each in self.targets
@@ -113,15 +131,17 @@ def audit_shortcuts(
     split: str | None = None,
     seed: int = 0,
     resamples: int = 1000,
+    ocr: bool = False,
     workers: int = 1,
     progress: Progress | None = None,
+    write: bool = True,
 ) -> ShortcutAudit:
     """Measure how well features that are no anatomy tell the label, and the parts of splits.
 
     Looked at are the marks and texts in the echo region, the image's size, the margin, where the echo region
-    lies, what is drawn around it, the source and the device as the record states it. What a text says is not
-    read. An association is no proof that a model uses it, and none is no proof that there is no other
-    shortcut.
+    lies, what is drawn around it, the source and the device as the record states it; and, where that is asked
+    for, the labels that are written in the picture. An association is no proof that a model uses it, and none
+    is no proof that there is no other shortcut.
 
     Args:
         dataset: The dataset, or its folder.
@@ -129,13 +149,19 @@ def audit_shortcuts(
         split: The split whose parts are told; by default each one.
         seed: Of the resamples and of the folds.
         resamples: How many.
+        ocr: Read what is written in the pictures too, which takes about a second for each image.
         workers: Processes; 1 is this process.
         progress: Called with the number of images done and of all.
+        write: Add what is found to the dataset as :data:`SHORTCUTS`, in place of an earlier one.
 
     Raises:
         UsageError: Nothing has a label of the scheme, or a number is none that can be.
         DatasetError: The dataset is damaged, or there is no such split.
+        MissingExtraError: Texts are to be read, and the extra ``ocr`` is not installed.
+        OutputError: The report could not be written.
     """
+    for module in READING if ocr else ():
+        require_extra(module, "ocr")
     data = opened(dataset)
     resampling = Resampling(seed=seed, resamples=resamples, level=LEVEL)
     members = data.survey().members
@@ -144,12 +170,14 @@ def audit_shortcuts(
     scheme = label or most_graded(members)
     if scheme:
         class_of[f"label {scheme}"] = _labelled(data, scheme)
-    for name in data.splits if split is None else (split,):
+    names = data.splits if split is None else (split,)
+    for name in names:
         parts = {part: images for part, images in data.split(name).items() if part != EXCLUDED}
         class_of[f"split {name}"] = {image: part for part, images in parts.items() for image in images}
-    watched = watch_images(data, workers=workers, progress=progress)
+    watched = watch_images(data, ocr=ocr, workers=workers, progress=progress)
     kinds = sorted(tally.value for tally in data.manifest.counts if tally.what == "groups")
-    return ShortcutAudit(
+    files = (data.path / RECORDS_FILE, *map(data.split_file, names))
+    audit = ShortcutAudit(
         dataset=data.manifest.name,
         group_kinds=tuple(kinds),
         level=LEVEL,
@@ -158,7 +186,16 @@ def audit_shortcuts(
         ),
         constant=watched.constant,
         unread=watched.unread,
+        ocr=ocr,
+        audited={file.relative_to(data.path).as_posix(): hash_file(file) for file in files},
     )
+    if write:
+        with data.adding() as folder:
+            (folder / SHORTCUTS).parent.mkdir()
+            text = json.dumps(audit.to_json(), indent=2, ensure_ascii=False) + "\n"
+            write_file(folder / SHORTCUTS, text.encode())
+        data.note("qc shortcuts")
+    return audit
 
 
 def _labelled(dataset: Dataset, scheme: str) -> dict[str, str]:

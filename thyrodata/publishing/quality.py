@@ -10,7 +10,7 @@ from thyrodata.dataset import Dataset
 from thyrodata.publishing.objection import Objection
 from thyrodata.qc.leakage import RULES as OF_SPLITS
 from thyrodata.qc.privacy import RULES as OF_PRIVACY
-from thyrodata.qc.rule import Issue, Severity
+from thyrodata.qc.rule import Issue, Reads, Severity
 from thyrodata.qc.table import all_rules
 from thyrodata.reports.datapage.accounts import at, entries
 from thyrodata.reports.datapage.beside import ISSUES, Beside
@@ -23,6 +23,9 @@ SHOWN = 3
 
 _ELSEWHERE = frozenset(rule.code for rule in OF_SPLITS)
 """Splits may be added after the run, so they are audited afresh, by the same links: see ``leaks``."""
+
+_ON_REQUEST = frozenset(rule.code for rule in all_rules() if rule.reads is Reads.TEXT)
+"""Run only with ``--ocr``. What they found counts; that they were not run is no objection."""
 
 _PRIVATE = frozenset(rule.code for rule in OF_PRIVACY)
 """Of whatever severity: on a disk a date in a file's EXIF is a warning, on the Hub it has left."""
@@ -63,7 +66,7 @@ def of_quality(dataset: Dataset, beside: Beside, members: Sequence[Member]) -> I
 def _unseen(account: Mapping[str, Any], members: Sequence[Member]) -> Iterator[str]:
     """Say what of a whole run is missing. An image without a file has no pixels that a rule could miss."""
     ran = {at(rule, "code") for rule in entries(account, "rules")}
-    left = [rule.code for rule in all_rules() if rule.code not in ran | _ELSEWHERE]
+    left = [rule.code for rule in all_rules() if rule.code not in ran | _ELSEWHERE | _ON_REQUEST]
     if left:
         yield f"{len(left)} rules were not run ({', '.join(left)})"
     if at(account, "complete") is not True:

@@ -17,6 +17,7 @@ from thyrodata.schema.record import ImageRecord, PixelBox
 
 if TYPE_CHECKING:
     from thyrodata.qc.marks import Marks
+    from thyrodata.qc.writing import Line
 
 __all__ = ["Look", "look_at"]
 
@@ -69,6 +70,18 @@ class Look:
         from thyrodata.qc.marks import find_marks  # noqa: PLC0415 -- asked for by a few rules
 
         return find_marks(self.bytes, self.echo)
+
+    @cached_property
+    def lines(self) -> tuple[Line, ...]:
+        """What is written in the whole picture, in the echo and in the margin.
+
+        Raises:
+            CaseError: A network fails.
+            MissingExtraError: The extra ``ocr`` is not installed.
+        """
+        from thyrodata.qc.writing import read_texts  # noqa: PLC0415 -- asked for by a few rules
+
+        return read_texts(self.pixels)
 
 
 def look_at(dataset: Dataset, record: ImageRecord) -> Look:

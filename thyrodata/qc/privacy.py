@@ -1,7 +1,7 @@
-"""Rules of what may name a person, TD601 to TD603.
+"""Rules of what may name a person, TD601 to TD604.
 
 Only what is certain by its form is looked for: dates, names as DICOM writes them, fields that are there to
-name people and places, UIDs. Text burned into pixels is not read, and names and numbers in free text are not
+name people and places, UIDs; in a picture also long numbers. Names and numbers in free text are not
 recognised: a clean result is no proof that a dataset holds no personal data. No issue quotes a value.
 """
 
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from thyrodata.errors import DatasetError
 from thyrodata.qc.filetexts import FileText, file_texts
+from thyrodata.qc.look import Look
 from thyrodata.qc.rule import Found, Reads, Rule, Severity
 from thyrodata.qc.whole import Whole
 from thyrodata.schema.record import ImageRecord
@@ -41,7 +42,29 @@ _PERSONAL_FIELDS = frozenset(
 _OF_THE_FILE = ("PNG date:", "PNG Creation Time", "PNG Software")
 """Texts of PNG that converters write of their own work, ImageMagick's among them."""
 
+_SHORT_DATE = re.compile(rf"(?<![0-9/]){_DAY}/{_DAY}/[0-9]{{2}}(?![0-9/])")
+"""Of a scanner's screen, whichever of the two is the month."""
+
+_CAPTION = re.compile(
+    r"\b(?:name|nombre|nome|nom|patient|paciente|pac|id|mrn|dob|acc(?:ession)?|hospital)\s?(?:no\.?|nr\.?)?\s?[:#]",
+    re.IGNORECASE,
+)
+"""What scanners write before a name, a number, a birth or a place."""
+
+_LONG_NUMBER = re.compile(r"(?<![0-9.,])(?!([0-9])\1+(?![0-9]))[0-9]{6,}(?![0-9.,])")
+"""Of a person, an examination or a device: measurements have fewer digits, or a point. A row of ticks is read
+as one digit again and again."""
+
+_TIME = re.compile("(?<=[0-9])(?=[0-2][0-9]:[0-5][0-9])")
+"""The space that a reader often misses between a date and a time."""
+
 TOLD = {_DATE: "a date", _PERSON: "a name as DICOM writes it", _UID: "a UID"}
+
+_ON_SCREEN = {
+    _SHORT_DATE: "a date",
+    _CAPTION: "the caption of a name or number",
+    _LONG_NUMBER: "a long number",
+}
 
 
 def _files(whole: Whole) -> Iterator[Found]:
@@ -111,6 +134,22 @@ def _ids(record: ImageRecord) -> Iterator[Found]:
         )
 
 
+def _pictured(look: Look) -> Iterator[Found]:
+    told = {what for line in look.lines for what in _forms_on_screen(line.text)}
+    if told:
+        yield Found(
+            image_id=look.record.image_id,
+            what=f"what is written in the picture may identify ({'; '.join(sorted(told))})",
+            hint="look at it: cut the margin off (derive --crop echo), or blank it and convert again",
+        )
+
+
+def _forms_on_screen(text: str) -> Iterator[str]:
+    spaced = _TIME.sub(" ", text)
+    yield from _forms(spaced)
+    yield from (what for form, what in _ON_SCREEN.items() if form.search(spaced))
+
+
 RULES = (
     Rule(
         code="TD601",
@@ -132,6 +171,13 @@ RULES = (
         severity=Severity.WARNING,
         reads=Reads.RECORD,
         check=_ids,
+    ),
+    Rule(
+        code="TD604",
+        title="Text in the picture that may identify",
+        severity=Severity.WARNING,
+        reads=Reads.TEXT,
+        check=_pictured,
     ),
 )
 """The rules of privacy."""

@@ -38,6 +38,9 @@ class Reads(Enum):
     """An :class:`~thyrodata.schema.record.ImageRecord`."""
     PIXELS = "pixels"
     """A :class:`~thyrodata.qc.look.Look`: a record and its decoded image."""
+    TEXT = "text"
+    """A look likewise, of which :attr:`~thyrodata.qc.look.Look.lines` is read. That takes longer than all
+    other rules together: such a rule is run only where it is asked for."""
     DATASET = "dataset"
     """A :class:`~thyrodata.dataset.Dataset`: what no record shows alone."""
     FILES = "files"

@@ -23,6 +23,9 @@ __all__ = ["Checked", "check_dataset"]
 CHUNK = 32
 """Images in a chunk: about a second's work, which is the most that stopping a run loses for each worker."""
 
+READ_CHUNK = 2
+"""Likewise, of images whose texts are read."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
@@ -65,7 +68,7 @@ def check_dataset(
         DatasetError: The records are missing or damaged.
         ThyrodataError: A worker process died.
     """
-    of_images = tuple(rule for rule in rules if rule.reads in {Reads.RECORD, Reads.PIXELS})
+    of_images = tuple(rule for rule in rules if rule.reads not in {Reads.DATASET, Reads.FILES})
     of_dataset = [rule for rule in rules if rule.reads in {Reads.DATASET, Reads.FILES}]
     images = sum(tally.n for tally in dataset.manifest.counts if tally.what == "images")
     left = images if of_images else 0
@@ -116,7 +119,8 @@ def _chunks(dataset: Dataset, rules: tuple[Rule, ...], workers: int) -> Iterator
     if not rules:
         return
     records = dataset.records()
-    tasks = ((chunk,) for chunk in iter(lambda: tuple(islice(records, CHUNK)), ()))
+    size = READ_CHUNK if any(rule.reads is Reads.TEXT for rule in rules) else CHUNK
+    tasks = ((chunk,) for chunk in iter(lambda: tuple(islice(records, size)), ()))
     with mapped(partial(_check_chunk, dataset.path, rules), tasks, workers) as chunks:
         yield from chunks
 
@@ -125,18 +129,18 @@ def _check_chunk(folder: Path, rules: tuple[Rule, ...], records: Sequence[ImageR
     dataset = Dataset(folder)
     of_records = [rule for rule in rules if rule.reads is Reads.RECORD]
     of_pixels = [rule for rule in rules if rule.reads is Reads.PIXELS]
+    of_texts = [rule for rule in rules if rule.reads is Reads.TEXT]
     issues: list[Issue] = []
     unread: list[Unread] = []
     for record in records:
         for rule in of_records:
             issues += rule.issues(record)
-        if not of_pixels:
+        if not of_pixels and not of_texts:
             continue
         try:
             look = look_at(dataset, record)
+            for rule in (*of_pixels, *of_texts):
+                issues += rule.issues(look)
         except (CaseError, DatasetError) as error:
             unread.append(Unread(image_id=record.image_id, why=error.message, hint=error.hint))
-            continue
-        for rule in of_pixels:
-            issues += rule.issues(look)
     return _Chunk(images=len(records), issues=tuple(issues), unread=tuple(unread))

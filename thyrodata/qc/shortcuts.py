@@ -1,7 +1,8 @@
 """What an image tells of where it comes from, and nothing of what it shows: what a model may learn instead.
 
 Of each image the features that are no anatomy: marks and texts, its size, where its echo region lies, how
-much is drawn around it, and its source. Numbers become categories, so that every feature is one.
+much is drawn around it, and its source; where texts are read, the labels that are written in it. Numbers
+become categories, so that every feature is one.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ from thyrodata.errors import CaseError, DatasetError
 from thyrodata.pool import mapped
 from thyrodata.qc.look import Look, look_at
 from thyrodata.qc.marks import MarkKind
+from thyrodata.qc.writing import written_labels
 from thyrodata.schema.record import ImageRecord
 
-__all__ = ["FEATURES", "Watched", "watch_images"]
+__all__ = ["FEATURES", "WRITTEN", "Watched", "watch_images"]
 
 BINS = 8
 """Categories of a number: its quantiles over the images."""
@@ -42,6 +44,9 @@ LIT = 64
 OTHER, DOUBT, UNSTATED = "other", "in doubt", "not stated"
 
 _CHUNK = 64
+
+_READ_CHUNK = 4
+"""Where texts are read, which takes longer."""
 
 
 def _size(look: Look) -> str:
@@ -82,7 +87,7 @@ def _marks(look: Look) -> str:
 
 
 def _text(look: Look) -> str:
-    """Return whether there is text in the echo region; what it says is not read."""
+    """Return whether there is text in the echo region, whatever it says."""
     return "text" if look.marks.has_marks and MarkKind.TEXT in look.marks.kinds else "none"
 
 
@@ -97,6 +102,14 @@ def _device(look: Look) -> str:
     return named or UNSTATED
 
 
+def _written(look: Look) -> str:
+    """Return the labels that are written in the picture."""
+    return ", ".join(sorted(map(str, written_labels(look.lines)))) or "none"
+
+
+WRITTEN = "what is written"
+"""The feature that needs the pictures' texts to be read."""
+
 FEATURES: Mapping[str, Callable[[Look], float | str]] = {
     "marks": _marks,
     "text in the echo": _text,
@@ -106,6 +119,7 @@ FEATURES: Mapping[str, Callable[[Look], float | str]] = {
     "text and bars in the margin": _ink,
     "source": _source,
     "device": _device,
+    WRITTEN: _written,
 }
 """What is looked at, by its name."""
 
@@ -124,53 +138,60 @@ class Watched:
     """Ids of images without a file, or whose file cannot be read."""
 
 
-def watch_images(dataset: Dataset, *, workers: int = 1, progress: Progress | None = None) -> Watched:
+def watch_images(
+    dataset: Dataset, *, ocr: bool = False, workers: int = 1, progress: Progress | None = None
+) -> Watched:
     """Look at the images of a dataset.
 
     Args:
         dataset: It is only read.
+        ocr: Read the texts in the pictures, for :data:`WRITTEN`.
         workers: Processes; 1 is this process.
         progress: Called with the number of images done and of all.
 
     Raises:
         DatasetError: The records are missing or damaged.
+        MissingExtraError: Texts are to be read, and the extra ``ocr`` is not installed.
     """
     images = sum(tally.n for tally in dataset.manifest.counts if tally.what == "images")
     stream = dataset.records()
-    tasks = ((chunk,) for chunk in iter(lambda: tuple(islice(stream, _CHUNK)), ()))
+    names = tuple(name for name in FEATURES if ocr or name != WRITTEN)
+    size = _READ_CHUNK if ocr else _CHUNK
+    tasks = ((chunk,) for chunk in iter(lambda: tuple(islice(stream, size)), ()))
     seen: list[tuple[str, tuple[float | str, ...] | None]] = []
-    with mapped(partial(_watch, dataset.path), tasks, workers) as results:
+    with mapped(partial(_watch, dataset.path, names), tasks, workers) as results:
         for result in results:
             seen += result
             if progress:
                 progress(len(seen), images)
     known = [(image_id, values) for image_id, values in seen if values is not None]
-    columns = {
-        name: _categories([values[place] for _, values in known]) for place, name in enumerate(FEATURES)
-    }
+    columns = {name: _categories([values[place] for _, values in known]) for place, name in enumerate(names)}
     varied = {name: column for name, column in columns.items() if len(np.unique(column)) > 1}
     return Watched(
         records=tuple(image_id for image_id, _ in known),
         categories=varied,
-        constant=tuple(name for name in FEATURES if name not in varied),
+        constant=tuple(name for name in names if name not in varied),
         unread=tuple(image_id for image_id, values in seen if values is None),
     )
 
 
-def _watch(folder: Path, records: Sequence[ImageRecord]) -> list[tuple[str, tuple[float | str, ...] | None]]:
-    return [*_watched(Dataset(folder), records)]
+def _watch(
+    folder: Path, names: Sequence[str], records: Sequence[ImageRecord]
+) -> list[tuple[str, tuple[float | str, ...] | None]]:
+    return [*_watched(Dataset(folder), names, records)]
 
 
 def _watched(
-    dataset: Dataset, records: Sequence[ImageRecord]
+    dataset: Dataset, names: Sequence[str], records: Sequence[ImageRecord]
 ) -> Iterator[tuple[str, tuple[float | str, ...] | None]]:
     for record in records:
         try:
             look = look_at(dataset, record)
+            values = tuple(FEATURES[name](look) for name in names)
         except (CaseError, DatasetError):
             yield record.image_id, None
         else:
-            yield record.image_id, tuple(feature(look) for feature in FEATURES.values())
+            yield record.image_id, values
 
 
 def _categories(values: Sequence[float | str]) -> NDArray[np.int64]:

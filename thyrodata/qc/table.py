@@ -25,6 +25,7 @@ MODULES = (
     "privacy",
     "quality",
     "sizes",
+    "written",
 )
 """The modules that have a tuple ``RULES``. What a code begins with says of what its rule is: TD1 geometry,
 TD2 markers, TD3 duplicates and leakage, TD4 labels, TD5 image quality, TD6 privacy."""
