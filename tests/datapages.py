@@ -33,7 +33,20 @@ from thyrodata.schema.record import (
 )
 from thyrodata.schema.vocab import Basis, Malignancy, Sex, TiradsEu, TiradsKwak
 
-__all__ = ["HOSTILE", "SHOWN", "Page", "add_issues", "add_reports", "issue", "jpeg", "rich_dataset", "square"]
+__all__ = [
+    "HOSTILE",
+    "SHOWN",
+    "Page",
+    "add_issues",
+    "add_markers",
+    "add_reports",
+    "issue",
+    "jpeg",
+    "measured",
+    "pixels_of",
+    "rich_dataset",
+    "square",
+]
 
 HOSTILE = "<script src=http://x.org/a.js>'\"</script> $\\frac{1 -- ]]> \u202e " + "9" * 120
 SHOWN = HOSTILE.replace("\u202e", "\ufffd")
@@ -181,6 +194,74 @@ def add_issues(dataset: Dataset, issues: Iterable[Issue]) -> None:
     columns["severity"] = [each.severity.value for each in rows]
     columns["score"] = [each.score for each in rows]
     add_reports(dataset, {"reports/qc.parquet": table_bytes(columns)})
+
+
+def add_markers(dataset: Dataset, found: Mapping[str, tuple[float, str, np.ndarray | None]]) -> None:
+    """Write marks as ``thyrodata qc markers`` does: of each image the score, the kinds and the pixels."""
+    masks = {name: None if pixels is None else encode_mask(pixels) for name, (_, _, pixels) in found.items()}
+    columns: dict[str, list[Any]] = {
+        "image_id": [f"toy/{name}" for name in found],
+        "has_marker": ["yes" if kinds else "no" for _, kinds, _ in found.values()],
+        "score": [score for score, _, _ in found.values()],
+        "kinds": [kinds for _, kinds, _ in found.values()],
+        "mask_height": [mask.height if mask else 0 for mask in masks.values()],
+        "mask_width": [mask.width if mask else 0 for mask in masks.values()],
+        "mask_counts": [mask.counts if mask else "" for mask in masks.values()],
+    }
+    add_reports(dataset, {"reports/markers.parquet": table_bytes(columns)})
+
+
+def measured(text: str) -> dict[str, Any]:
+    """The accounts of a shortcut audit and of the agreement of readers, with a text in every place."""
+    estimate = {"value": 0.75, "low": 0.625, "high": 0.875, "groups": 9}
+    bare = {"value": 0.5, "low": None, "high": None, "groups": 9}
+    target = {
+        "name": f"label {text}",
+        "sentence": f"it leaks: {text}",
+        "leaks": True,
+        "features": [
+            {"feature": f"size {text}", "categories": 2, "cramers_v": estimate, "auc": estimate},
+            {"feature": "margin", "categories": 2, "cramers_v": bare, "auc": bare},
+        ],
+        "together": {**estimate, "value": 0.8125},
+    }
+    nothing = {
+        "name": "split x",
+        "sentence": "split x: too few",
+        "leaks": False,
+        "features": [],
+        "together": None,
+    }
+    audit = {
+        "level": 0.99,
+        "group_kinds": [text],
+        "targets": [target, nothing],
+        "constant": [text],
+        "unread": ["a"],
+    }
+    figure = {"of": "mean", "unit": "", "n": 12, "counted": text, "groups": 7, **estimate}
+    figure["groups"] = 7
+    pair = {
+        "readers": [text, ""],
+        "images": 12,
+        "matched": 11,
+        "equal_in_every_pixel": 3,
+        "unmatched": [1, 2],
+        "figures": [
+            {**figure, "name": "dice"},
+            {**figure, "name": "hausdorff", "unit": text, "value": 12.5, "low": None},
+            {**figure, "name": text, "of": "median", "value": None},
+        ],
+        "differences": [{"quantity": text, "figures": [{**figure, "name": "bias", "of": "", "unit": "px"}]}],
+        "grades": [{"scheme": text, "scope": "case", "figures": [{**figure, "name": "kappa", "of": ""}]}],
+    }
+    agreement = {
+        "terms": {"floor": 0.1, "group_kinds": [text], "level": 0.95, "sources": [text]},
+        "pairs": [pair],
+        "overall": [{"what": text, "figures": [{**figure, "name": "alpha_nominal", "of": ""}]}],
+        "notes": [{"code": "equal-drawings", "what": text, "n": 1, "places": [text]}],
+    }
+    return {"reports/shortcuts.json": audit, "reports/agreement.json": agreement}
 
 
 def add_reports(dataset: Dataset, files: Mapping[str, Any]) -> None:

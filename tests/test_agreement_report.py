@@ -730,6 +730,7 @@ def test_the_command_prints_json_or_text_or_nothing(
     assert (ran.code, ran.err) == (0, "")
     said = json.loads(ran.out)
     assert said.pop("out") is None
+    assert said.pop("account") == str(study / "reports/agreement.json")
     assert said == json.loads((written.out / "agreement.json").read_text())
     ran = command("agree", "report", study, "--resamples", 40)
     assert (ran.code, ran.err) == (0, "")

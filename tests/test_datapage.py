@@ -24,9 +24,11 @@ from tests.datapages import (
     SHOWN,
     Page,
     add_issues,
+    add_markers,
     add_reports,
     issue,
     jpeg,
+    measured,
     pixels_of,
     rich_dataset,
     square,
@@ -56,6 +58,8 @@ SECTIONS = [
     "Images with their outlines",
     "Quality control",
     "Same pictures",
+    "Marks over the echo",
+    "Shortcuts",
     "Agreement of readers",
     "Remarks",
 ]
@@ -140,13 +144,15 @@ def test_hostile_texts_are_shown_and_change_no_markup(tmp_path: Path) -> None:
                 "reports/select.json": {"criteria": [{"name": text, "removed": {"why": {text: 1}}}]},
                 "reports/agree.json": {"notes": [{"what": text, "n": 3}]},
                 "agreement/x/policy.yaml": text.encode(),
+                **measured(text),
             },
         )
+        add_markers(dataset, {"a1": (0.9, text, np.ones((12, 16), np.bool_)), "a2": (0.1, "", None)})
         pages.append(page_of(dataset, plotted=True))
     plain, hostile = ([[tag, sorted(found)] for tag, found in page.tags] for page in pages)
     assert plain == hostile
-    # A device, a remark, a reader, an issue's text, hint, code and heading, accounts and a policy.
-    assert pages[1].text.count(SHOWN) >= 12
+    # A device, a remark, a reader, an issue's text, hint, code and heading, accounts, a policy, a mark.
+    assert pages[1].text.count(SHOWN) >= 30
     assert any(
         "maker <script" in " ".join(etree.fromstring(svg).itertext()) for svg in pages[1].images("svg+xml")
     )
@@ -327,7 +333,13 @@ def test_what_a_dataset_does_not_state_is_said_and_does_not_vanish(tmp_path: Pat
     assert "There is no split." in page.text
     assert "Not run. `thyrodata qc run`" in page.text
     assert "No two images are known to show the same picture." in page.text
-    assert "No two readers have drawn; no readings were resolved." in page.text
+    assert (
+        "No two readers have drawn. How far they agree was not measured: `thyrodata agree report`."
+        in page.text
+    )
+    assert "No readings were resolved into one: `thyrodata agree resolve`." in page.text
+    assert "Not looked for. `thyrodata qc markers`" in page.text
+    assert "Not audited. `thyrodata qc shortcuts`" in page.text
     assert page.between("Items that could not be read", "Selection") == "\nNone.\n"
 
 
@@ -483,10 +495,22 @@ DEEP = reduce(lambda inner, _: {"a": inner}, range(900), {})
 
 
 @pytest.mark.parametrize(
-    "said", [{}, {"criteria": 3}, {"criteria": [7, None, {"removed": 1}, {"removed": {"why": DEEP}}]}, DEEP]
+    "said",
+    [
+        {},
+        {"criteria": 3, "targets": 3, "pairs": "x", "audited": 7, "compared": [1], "terms": 1},
+        {"criteria": [7, None, {"removed": 1}, {"removed": {"why": DEEP}}]},
+        {
+            "targets": [7, {"features": [None, {"auc": {"value": "1"}}], "together": {"value": True}}],
+            "level": "x",
+        },
+        {"pairs": [7, {"readers": [1, None], "figures": [{"value": 1e999, "unit": 3}], "grades": [{}]}]},
+        DEEP,
+    ],
 )
 def test_an_account_of_another_form_is_shown_as_far_as_it_is_understood(said: object, rich: Dataset) -> None:
-    add_reports(rich, {f"reports/{name}.json": said for name in ("select", "agree", "qc")})
+    names = ("select", "agree", "agreement", "qc", "shortcuts")
+    add_reports(rich, {f"reports/{name}.json": said for name in names})
     add_issues(rich, [])
     assert page_of(rich).headings == SECTIONS
 
@@ -534,6 +558,9 @@ def test_skipped_items_are_listed_with_their_reasons(rich: Dataset) -> None:
         ("reports/agree.json", b"[" * 100_000),
         ("reports/skipped.jsonl", b"{}\n"),
         ("reports/same_pictures.csv", b"image,cluster\na,b\n"),
+        ("reports/markers.parquet", b"PAR1"),
+        ("reports/shortcuts.json", b"[1]"),
+        ("reports/agreement.json", b"{"),
     ],
 )
 def test_a_file_that_cannot_be_understood_is_named(path: str, content: bytes, rich: Dataset) -> None:

@@ -27,7 +27,7 @@ def report(
     sources: Sources,
     *,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="OUT", help="The folder to write the report to.")
+        Path | None, typer.Option("--out", "-o", metavar="OUT", help="The folder to write a page to.")
     ] = None,
     readers: Annotated[
         str, typer.Option(metavar="A,B", help="Whose readings are compared; by default all.")
@@ -53,10 +53,11 @@ def report(
     worst: Annotated[int, typer.Option(min=0, help="How many pairs that agree least are drawn.")] = 12,
     workers: Annotated[int, typer.Option(min=1, help="Processes to compare with.")] = 1,
     overwrite: Overwrite = False,
+    dry_run: DryRun = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Measure how readers agree: overlap, distances, detection, sizes and grades, with 95 % intervals."""
+    """Measure how readers agree, with 95 % intervals; the figures join the first dataset's reports."""
     from thyrodata.agreement.asking import THRESHOLDS
     from thyrodata.cli.agreed import print_report
     from thyrodata.cli.output import emit, progress
@@ -76,6 +77,7 @@ def report(
             worst=worst,
             workers=workers,
             overwrite=overwrite,
+            dry_run=dry_run,
             progress=show,
             **named,
         )

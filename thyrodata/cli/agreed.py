@@ -30,6 +30,8 @@ def print_report(made: ReportedAgreement) -> None:
         title = f"{_both(pair)}: {pair.images} images"
         table(("figure", "value", "95 % interval", "n", "of", "groups"), _figures(pair), title=title)
     lines(_report_notes(made.agreement))
+    if made.account:
+        lines([f"figures      {made.account}"])
     if made.out:
         lines([f"report       {made.out}/index.html"])
 

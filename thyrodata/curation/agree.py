@@ -5,8 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from thyrodata.agreement.asking import FLOOR, THRESHOLDS, TOLERANCE, Asked, asked_of
-from thyrodata.agreement.consensus import contributed, read_image_of
 from thyrodata.agreement.examination import Examined, examine
 from thyrodata.agreement.figures import report_of
 from thyrodata.agreement.images import ReadImage
@@ -22,18 +20,20 @@ from thyrodata.agreement.model import Agreement, PairAgreement
 from thyrodata.agreement.notes import noted
 from thyrodata.agreement.resampling import Resampling
 from thyrodata.agreement.study import gather
+from thyrodata.curation.leastagreeing import least_agreeing
 from thyrodata.curation.readers import Readings, joined_readings
-from thyrodata.dataset import Dataset
+from thyrodata.dataset import RECORDS_FILE, Dataset
 from thyrodata.engine import Progress
 from thyrodata.io.files import write_file
+from thyrodata.io.hashes import SUMS, read_sums
 from thyrodata.io.workspace import check_apart, opened_workspace
 from thyrodata.pool import mapped
-from thyrodata.reports.agreementpage import WorstCase, agreement_page, worst_picture
-from thyrodata.reports.sheet import Tile
-from thyrodata.schema.record import ImageRecord, ImageRef
-from thyrodata.schema.vocab import Modality
+from thyrodata.reports.agreementpage import WorstCase, agreement_page
 
-__all__ = ["ReportedAgreement", "report_agreement"]
+__all__ = ["ACCOUNT", "ReportedAgreement", "report_agreement"]
+
+ACCOUNT = "reports/agreement.json"
+"""Where in a dataset the figures of its readers lie."""
 
 FIGURES, PAGE, PAIRS = "agreement.json", "index.html", "pairs.csv"
 """The files of a report."""
@@ -44,14 +44,19 @@ _CHUNK = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportedAgreement:
-    """A report, and the folder that it was written to."""
+    """A report, and where it was written to."""
 
     agreement: Agreement
     out: Path | None
+    """The folder of the page, if one was asked for."""
+    account: Path | None
+    """The figures beside the records of the dataset; ``None`` if nothing was added to one."""
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain values."""
-        return {"out": str(self.out) if self.out else None, **self.agreement.to_json()}
+        places = {"out": self.out, "account": self.account}
+        said = {name: str(place) if place else None for name, place in places.items()}
+        return {**said, **self.agreement.to_json()}
 
 
 def report_agreement(
@@ -68,6 +73,7 @@ def report_agreement(
     worst: int = 12,
     workers: int = 1,
     overwrite: bool = False,
+    dry_run: bool = False,
     progress: Progress | None = None,
 ) -> ReportedAgreement:
     """Measure how readers agree.
@@ -76,11 +82,14 @@ def report_agreement(
     counted. Nothing that only one has read counts as agreement. Intervals are by the bootstrap over the
     groups of the dataset: over patients only where it names patients.
 
+    The figures are added to the dataset that stands first, as :data:`ACCOUNT`, in place of earlier ones:
+    the report on the dataset shows them. Files alone get none.
+
     Args:
         sources: Datasets, readers' files and folders of masks, each ``PATH`` or ``NAME=PATH``, which names
             its reader. The first says which images there are.
-        out: The folder to make, of a page, its figures as JSON, and a row for each matched pair; ``None``
-            to write nothing.
+        out: The folder to make, of a page, its figures as JSON, and a row for each matched pair; by default
+            none is made.
         readers: Whose readings are compared: by default all.
         structures: What is compared: by default all but markers.
         floor: The least IoU of two drawings that may be of one thing.
@@ -92,21 +101,29 @@ def report_agreement(
         worst: How many pairs of least Dice are drawn.
         workers: Processes; 1 is this process.
         overwrite: Replace a report that is at ``out``.
+        dry_run: Write nothing.
         progress: Called with the number of images done and of all.
 
     Raises:
         UsageError: There are fewer than two readers, one is not there, or a number is none that can be.
         DatasetError: A dataset is damaged.
         CaseError: A file or an image cannot be read.
-        OutputError: ``out`` is in the way or cannot be written.
+        OutputError: ``out`` is in the way, or something cannot be written.
     """
     resampling = Resampling(seed=seed, resamples=resamples)
     readings, chosen = joined_readings(sources, readers)
     asked = asked_of(chosen, structures, floor, tolerance, thresholds)
     made = partial(_reported, readings, asked, resampling, workers, progress)
-    if out is None:
-        return ReportedAgreement(agreement=made(), out=None)
-    target = Path(out)
+    target = None if out is None or dry_run else Path(out)
+    report = made() if target is None else _published(made, readings, target, worst, overwrite=overwrite)
+    account = None if dry_run or readings.dataset is None else _added(report, readings.dataset)
+    return ReportedAgreement(agreement=report, out=target, account=account)
+
+
+def _published(
+    made: Callable[[], Agreement], readings: Readings, target: Path, worst: int, *, overwrite: bool
+) -> Agreement:
+    """Make the report in a folder of its own, and return it."""
     for source in (readings.base, *readings.others):
         check_apart(source.place, target)
     with opened_workspace(
@@ -114,12 +131,22 @@ def report_agreement(
     ) as space:
         try:
             report = made()
-            _write(report, space.dataset, tuple(_worst(report, readings, worst)))
+            _write(report, space.dataset, tuple(least_agreeing(report, readings, worst)))
         except BaseException:
             space.abandon()
             raise
         space.publish()
-    return ReportedAgreement(agreement=report, out=target)
+    return report
+
+
+def _added(report: Agreement, dataset: Dataset) -> Path:
+    """Add the figures to a dataset, with the checksum of the records that they are of."""
+    compared = {RECORDS_FILE: read_sums(dataset.path / SUMS).get(RECORDS_FILE)}
+    with dataset.adding() as folder:
+        (folder / ACCOUNT).parent.mkdir()
+        write_file(folder / ACCOUNT, _json({"compared": compared, **report.to_json()}))
+    dataset.note("agree report")
+    return dataset.path / ACCOUNT
 
 
 def _reported(
@@ -159,10 +186,13 @@ def _examine_all(asked: Asked, images: Sequence[ReadImage]) -> list[Examined]:
 
 
 def _write(report: Agreement, folder: Path, worst: Sequence[WorstCase]) -> None:
-    said = json.dumps(report.to_json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    write_file(folder / FIGURES, said.encode())
+    write_file(folder / FIGURES, _json(report.to_json()))
     write_file(folder / PAIRS, _rows(report.pairs))
     write_file(folder / PAGE, agreement_page(report, worst))
+
+
+def _json(said: dict[str, Any]) -> bytes:
+    return (json.dumps(said, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def _rows(pairs: Iterable[PairAgreement]) -> bytes:
@@ -184,61 +214,3 @@ def _rows(pairs: Iterable[PairAgreement]) -> bytes:
                 [columns.image_ids[k], columns.group_ids[k], *pair.readers, *columns.finding_ids[k], *numbers]
             )
     return stream.getvalue().encode()
-
-
-def _worst(report: Agreement, readings: Readings, count: int) -> Iterator[WorstCase]:
-    """Yield the pairs of least Dice of all, least first."""
-    found = [
-        (pair.columns.values["dice"][k], pair.columns.image_ids[k], number, k)
-        for number, pair in enumerate(report.pairs)
-        for k in pair.columns.worst(count)
-    ]
-    chosen = sorted(found)[: max(count, 0)]
-    wanted: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    for _, image_id, number, k in chosen:
-        wanted[image_id].append((number, k))
-    drawn = {place: case for case, place in _drawn(report, readings, wanted)}
-    yield from (drawn[number, k] for _, _, number, k in chosen)
-
-
-def _drawn(
-    report: Agreement, readings: Readings, wanted: dict[str, list[tuple[int, int]]]
-) -> Iterator[tuple[WorstCase, tuple[int, int]]]:
-    for image, tile in _shown(readings, wanted):
-        for number, k in wanted[image.image_id]:
-            pair = report.pairs[number]
-            findings = {each.finding_id: each for each in image.findings}
-            one, other = (findings[name] for name in pair.columns.finding_ids[k])
-            hausdorff = pair.columns.values["hausdorff"][k]
-            case = WorstCase(
-                image_id=image.image_id,
-                readers=pair.readers,
-                dice=pair.columns.values["dice"][k],
-                hausdorff=None if hausdorff != hausdorff else hausdorff,  # noqa: PLR0124 -- nan
-                picture=worst_picture(tile, (one, other)),
-            )
-            yield case, (number, k)
-
-
-def _shown(readings: Readings, wanted: Collection[str]) -> Iterator[tuple[ReadImage, Tile]]:
-    """Yield the images that are wanted, each with what is drawn on; of a file there is no picture."""
-    dataset = readings.dataset
-    if dataset is None:
-        yield from ((image, _blank(image)) for image in readings if image.image_id in wanted)
-    elif wanted:
-        for record in dataset.records(only=wanted):
-            image = contributed(read_image_of(record), readings.contributions(record.image_id))
-            yield image, Tile(record=record, data=dataset.image_bytes(record))
-
-
-def _blank(image: ReadImage) -> Tile:
-    """Return an image of which a file tells the size alone."""
-    record = ImageRecord(
-        image_id=image.image_id,
-        image=ImageRef(width=image.image.width, height=image.image.height),
-        modality=Modality.ULTRASOUND,
-        group_id=image.group_id,
-        group_kind=image.group_kind,
-        source=image.image_id,
-    )
-    return Tile(record=record, data=None)

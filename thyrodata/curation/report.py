@@ -10,8 +10,9 @@ from thyrodata.dataset import Dataset
 from thyrodata.engine import Progress
 from thyrodata.errors import UsageError
 from thyrodata.io.files import write_file, writing
+from thyrodata.reports.datapage.distributions import Distribution
 from thyrodata.reports.datapage.page import DataPage, data_page
-from thyrodata.reports.datapage.plots import plot_png
+from thyrodata.reports.datapage.plots import Forest, plot_png
 from thyrodata.revision import opened
 
 __all__ = ["DatasetReport", "chosen_split", "report_dataset"]
@@ -54,8 +55,8 @@ def report_dataset(
     """Write a report on a dataset: one HTML file that refers to nothing outside of itself.
 
     It says what the dataset is, what it holds and what was left out, how values are spread over the parts of
-    a split, and shows images with their outlines. What quality control, ``select`` and ``agree resolve`` have
-    left in the dataset is shown too.
+    a split, and shows images with their outlines. What quality control, the search for marks, the shortcut
+    audit, ``select`` and the ``agree`` commands have left in the dataset is shown too.
 
     Args:
         dataset: The dataset, or its folder.
@@ -110,8 +111,8 @@ def _write_plots(page: DataPage, folder: Path) -> tuple[Path, ...]:
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     places = []
-    for each in page.distributions:
-        if each.stated:
-            places.append(folder / f"{each.name}.png")
-            write_file(places[-1], plot_png(each))
+    stated: list[Distribution | Forest] = [each for each in page.distributions if each.stated]
+    for each in (*stated, *page.forests):
+        places.append(folder / f"{each.name}.png")
+        write_file(places[-1], plot_png(each))
     return tuple(places)

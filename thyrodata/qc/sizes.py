@@ -15,22 +15,21 @@ from thyrodata.schema.vocab import Modality, Structure
 __all__ = ["LARGEST_MM", "RULES", "SMALLEST_MM"]
 
 SMALLEST_MM = 1.0
-"""Of a nodule's longest diameter. Two points nearer than some half a millimetre are one to a linear probe of
-10 MHz, and nothing smaller than a millimetre is reported as a nodule. A centimetre written as a millimetre is
+"""Of a nodule's longest diameter. No guideline draws the limit. A centimetre written as a millimetre is
 mostly below it."""
 
 LARGEST_MM = 100.0
-"""A linear probe shows 4 to 6 cm, and a nodule larger than 10 cm is a case report."""
+"""No guideline draws the limit. A wrong unit or spacing is likelier than a nodule of 10 cm in one picture."""
 
 LONGER = 1.25
-"""Times the largest stated diameter. Two readers' volumes of one nodule differ by up to 49 %, which is 14 %
-in a diameter (Brauer et al., Thyroid 2005;15:1169-1175)."""
+"""Times the largest stated diameter: well above the variation of a nodule's volume between observers of 49 %,
+which is 14 % in a diameter (Brauer et al., Thyroid 2005;15:1169-1175)."""
 
 SHORTER = 0.5
 """Times the smallest stated diameter. A slice beside the middle is smaller, but nobody draws it at a half."""
 
 SLACK_MM = 2.0
-"""Smallest difference of a diameter that guidelines call a change (Tessler et al., J Am Coll Radiol
+"""Smallest difference of a diameter that the ACR calls growth (Tessler et al., J Am Coll Radiol
 2017;14:587-595)."""
 
 

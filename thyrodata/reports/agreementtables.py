@@ -18,6 +18,7 @@ __all__ = [
     "notes_table",
     "pairs_table",
     "readers_table",
+    "rounded",
     "safe",
     "terms_table",
 ]
@@ -136,15 +137,15 @@ def _note(name: str) -> str:
 def _figure_cells(figure: Figure) -> str:
     value = "not defined"
     if figure.value is not None:
-        value = f"{_rounded(figure.value, figure.unit)} {figure.unit}".rstrip()
+        value = f"{rounded(figure.value, figure.unit)} {figure.unit}".rstrip()
     interval = "no interval"
     if figure.low is not None and figure.high is not None:
-        interval = f"{_rounded(figure.low, figure.unit)} to {_rounded(figure.high, figure.unit)}"
+        interval = f"{rounded(figure.low, figure.unit)} to {rounded(figure.high, figure.unit)}"
     counted = f"{figure.n:,} {figure.counted}"
     return f"{_cell(figure.of)}{_cell(value)}{_cell(interval)}{_cell(counted)}{_count(figure.groups)}"
 
 
-def _rounded(value: float, unit: str) -> str:
+def rounded(value: float, unit: str) -> str:
     """Return a measure to 2 decimals, and a number without a unit, of 0 to 1, to 3; never a negative zero."""
     text = f"{value:,.2f}" if unit else f"{value:.3f}"
     return text.removeprefix("-") if float(text.replace(",", "")) == 0 else text

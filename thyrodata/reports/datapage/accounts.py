@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import isfinite
 from typing import Any
 
 from thyrodata.reports.datapage.distributions import NOT_STATED
 
-__all__ = ["at", "entries", "fields", "worded"]
+__all__ = ["at", "entries", "fields", "number", "worded"]
 
 DEPTH = 3
 """Parts in parts of an account: what lies deeper is counted."""
@@ -26,6 +27,13 @@ def entries(value: Any, *keys: str) -> list[Any]:
     """Return the list that stands in an account below some keys; an empty one where none does."""
     found = at(value, *keys)
     return found if isinstance(found, list) else []
+
+
+def number(value: Any, *keys: str) -> float | None:
+    """Return the number that stands in an account below some keys; ``None`` where none does."""
+    found = at(value, *keys)
+    known = isinstance(found, int | float) and not isinstance(found, bool) and isfinite(found)
+    return float(found) if known else None
 
 
 def worded(value: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from io import StringIO
 from itertools import islice
 from typing import Any
@@ -15,16 +16,30 @@ from thyrodata.io.hashes import SUMS, hash_file, read_sums
 from thyrodata.io.parquettable import read_parquet_table
 from thyrodata.io.raw import named_file
 from thyrodata.qc.rule import Issue, Severity
+from thyrodata.schema.geometry import Mask
 from thyrodata.schema.manifest import Skip
 from thyrodata.schema.plain import from_plain
 
-__all__ = ["Beside"]
+__all__ = ["Beside", "Marked"]
 
 ISSUES = "reports/qc.parquet"
+MARKERS = "reports/markers.parquet"
 FLOW = "reports/select.svg"
 SKIPS = "reports/skipped.jsonl"
-CLUSTERS = ("reports/duplicates.csv", "reports/same_pictures.csv")
-"""Images that show one picture, as quality control and merge write them."""
+CLUSTERS = "reports/same_pictures.csv"
+"""Images that show one picture, as merge writes them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marked:
+    """What ``thyrodata qc markers`` found on one image."""
+
+    has_marker: bool
+    score: float
+    """How sure it is that there is a mark, 0 to 1."""
+    kinds: tuple[str, ...]
+    mask: Mask | None
+    """The marks' own pixels; ``None`` where there are none."""
 
 
 class Beside:
@@ -79,6 +94,15 @@ class Beside:
             raise self._damaged(path, "it is no JSON object")
         return said
 
+    def outdated(self, files: Any) -> list[str]:
+        """Return the files that are not, or no longer, what an account was made of.
+
+        Args:
+            files: What the account says that it was made of: checksums by paths.
+        """
+        known = files.items() if isinstance(files, dict) else ()
+        return [path for path, checksum in known if self.sums.get(path) != checksum]
+
     def skips(self, most: int) -> tuple[Skip, ...]:
         """Return the first items that could not be read.
 
@@ -126,20 +150,49 @@ class Beside:
         except ThyrodataError as error:
             raise self._damaged(ISSUES, error.message) from None
 
-    def clusters(self) -> Iterator[tuple[str, ...]]:
-        """Yield the ids of images that show one picture, as operations found them.
+    def markers(self) -> dict[str, Marked] | None:
+        """Return the marks by the ids of the images that were looked at; ``None`` if nobody looked.
 
         Raises:
-            DatasetError: A table of them is damaged.
+            DatasetError: The table is damaged.
         """
-        for path in CLUSTERS:
-            members: dict[str, list[str]] = {}
-            text = (self.read(path) or b"").decode("utf-8", "replace")
-            for row in csv.DictReader(StringIO(text)):
-                if not (row.get("image_id") and row.get("cluster")):
-                    raise self._damaged(path, "a row is not image_id,cluster")
-                members.setdefault(row["cluster"], []).append(row["image_id"])
-            yield from map(tuple, members.values())
+        if self.read(MARKERS) is None:
+            return None
+        try:
+            rows = read_parquet_table(named_file(self._folder / MARKERS)).rows
+            return {
+                row["image_id"]: Marked(
+                    has_marker=row["has_marker"] == "yes",
+                    score=float(row["score"]),
+                    kinds=tuple(filter(None, row["kinds"].split("+"))),
+                    mask=Mask(
+                        height=int(row["mask_height"]),
+                        width=int(row["mask_width"]),
+                        counts=row["mask_counts"],
+                    )
+                    if row["mask_counts"]
+                    else None,
+                )
+                for row in rows
+            }
+        except (ValueError, KeyError) as error:
+            raise self._damaged(MARKERS, f"{type(error).__name__} {error}") from None
+        except ThyrodataError as error:
+            raise self._damaged(MARKERS, error.message) from None
+
+    def clusters(self) -> Iterator[tuple[str, ...]]:
+        """Yield the ids of images that show one picture, as a merge found them.
+
+        Raises:
+            DatasetError: The table of them is damaged.
+        """
+        members: dict[str, list[str]] = {}
+        text = (self.read(CLUSTERS) or b"").decode("utf-8", "replace")
+        for row in csv.DictReader(StringIO(text)):
+            if not (row.get("image_id") and row.get("cluster")):
+                raise self._damaged(CLUSTERS, "a row is not image_id,cluster")
+            members.setdefault(row["cluster"], []).append(row["image_id"])
+        yield from map(tuple, members.values())
 
     def policies(self) -> Iterator[tuple[str, str]]:
         """Yield the policies by which readings were resolved: name and text.

@@ -7,7 +7,6 @@ from typing import Any
 
 from thyrodata.dataset import RECORDS_FILE
 from thyrodata.io.cards import load_card
-from thyrodata.reports.agreementtables import safe
 from thyrodata.reports.card import HEADINGS
 from thyrodata.reports.datapage.accounts import at, entries, fields, worded
 from thyrodata.reports.datapage.beside import Beside
@@ -17,7 +16,7 @@ from thyrodata.reports.datapage.html import beside as columns
 from thyrodata.reports.datapage.html import listed, sentence, table, wide_image
 from thyrodata.schema.manifest import Manifest, Operation, Setting
 
-__all__ = ["about", "agreement", "counts", "left_out", "remarks"]
+__all__ = ["about", "counts", "left_out", "remarks"]
 
 MOST_SKIPS = 20
 """Items named of those that could not be read: all are in reports/skipped.jsonl."""
@@ -156,30 +155,6 @@ def _criteria(selection: Mapping[str, Any]) -> str:
     }
     rows = [[worded(at(stage, *keys)) for keys in shown.values()] for stage in entries(selection, "criteria")]
     return table("Criteria of the selection", [*shown], rows)
-
-
-def agreement(manifest: Manifest, beside: Beside) -> Iterator[str]:
-    """Yield how readings were resolved into one, or that they were not."""
-    readers = sum(tally.what == "readers" for tally in manifest.counts)
-    resolved = beside.account("agree")
-    if resolved is None:
-        many = f"{readers} readers have drawn" if readers > 1 else "No two readers have drawn"
-        yield sentence(f"{many}; no readings were resolved. `thyrodata agree report` measures agreement.")
-    else:
-        yield from _resolution(resolved)
-    for name, text in beside.policies():
-        yield f"<details><summary>Policy {safe(name)}</summary><pre>{safe(text)}</pre></details>"
-
-
-def _resolution(resolved: Mapping[str, Any]) -> Iterator[str]:
-    for title, name, keys in (
-        ("Outcomes", "outcomes", ("item", "decidable", "agreed", "policy", "adjudicated", "open")),
-        ("Why readers do not agree", "reasons", ("what", "n")),
-        ("Notes", "notes", ("what", "n")),
-    ):
-        rows = [[worded(at(each, key)) for key in keys] for each in entries(resolved, name)]
-        yield f"<h3>{title}</h3>"
-        yield table(title, keys, rows, numbers_from=1) if rows else sentence("None.")
 
 
 def remarks(noted: Iterable[NotedRemark]) -> Iterator[str]:

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from thyrodata.dataset import Dataset
 from thyrodata.engine import Progress
 from thyrodata.reports.datapage.accounts import at
+from thyrodata.reports.datapage.beside import Marked
 from thyrodata.reports.datapage.distributions import ALL, Distribution, Measured, Place, Tallied
 from thyrodata.reports.datapage.drawnsizes import DrawnSizes
+from thyrodata.reports.datapage.marktally import CountedMarks, MarkTally
 from thyrodata.schema.record import ImageRecord, Label, Patient
 from thyrodata.schema.vocab import GRADED, SCHEMES, Basis, Malignancy, Scope, Sex, Structure, Term
 
@@ -41,6 +43,7 @@ class Gathered:
     """What a pass over the records found."""
 
     distributions: tuple[Distribution, ...]
+    marks: CountedMarks
     remarks: tuple[NotedRemark, ...]
     shown: tuple[str, ...]
     """Ids of images at even steps through the dataset."""
@@ -51,7 +54,12 @@ class Gathered:
 
 
 def gather(
-    dataset: Dataset, split: str | None, count: int, groups: str, progress: Progress | None = None
+    dataset: Dataset,
+    split: str | None,
+    count: int,
+    groups: str,
+    marks: Mapping[str, Marked] | None = None,
+    progress: Progress | None = None,
 ) -> Gathered:
     """Pass over the records of a dataset.
 
@@ -63,6 +71,7 @@ def gather(
         split: The split by whose parts values are told apart, if there is one.
         count: How many images are to be shown.
         groups: What the groups are called: ``cases``.
+        marks: What was found over the echo, by the ids of the images that were looked at.
         progress: Called with the number of records done and of all.
 
     Raises:
@@ -73,7 +82,7 @@ def gather(
     images = dataset.manifest.count("images")
     step = max(1.0, images / max(count, 1))
     wanted = {int(k * step) for k in range(min(count, images))}
-    gatherer = _Gatherer(groups)
+    gatherer = _Gatherer(groups, MarkTally(marks or {}))
     shown: list[str] = []
     for index, record in enumerate(dataset.records()):
         gatherer.add(record, parts.get(record.image_id, NO_PART) if members else None)
@@ -83,6 +92,7 @@ def gather(
             progress(index + 1, images)
     return Gathered(
         distributions=tuple(gatherer.distributions([*members])),
+        marks=gatherer.marks([*members]),
         remarks=tuple(gatherer.remarks()),
         shown=tuple(shown),
         twins=tuple(tuple(ids) for ids in gatherer.files.values() if len(ids) > 1),
@@ -104,7 +114,8 @@ def parts_of(dataset: Dataset, split: str) -> dict[str, tuple[str, ...]]:
 class _Gatherer:
     """What is counted of records that are added one by one."""
 
-    def __init__(self, groups: str) -> None:
+    def __init__(self, groups: str, marks: MarkTally) -> None:
+        self._marks = marks
         self._counted = {
             Scope.CASE: groups,
             Scope.NODULE: "nodules",
@@ -131,6 +142,7 @@ class _Gatherer:
         places: tuple[Place, ...] = (ALL,) if part is None else (part, ALL)
         self._add_group(record, places)
         self._add_image(record, places)
+        self._marks.add(record, places)
         for nodule in record.nodules:
             self._things[Scope.NODULE].update(places)
             self._add_labels(Scope.NODULE, nodule.labels, places)
@@ -188,8 +200,7 @@ class _Gatherer:
 
     def distributions(self, parts: Sequence[str]) -> Iterator[Distribution]:
         """Yield what was counted, in the order in which it is shown."""
-        if NO_PART in self._things[Scope.IMAGE]:
-            parts = [*parts, NO_PART]
+        parts = self._with_rest(parts)
         self._tallied(Scope.CASE, _MALIGNANCY)  # that nobody states it is worth saying
         graded = sorted(self._graded, key=lambda key: (key[0] == _MALIGNANCY, key[0], [*Scope].index(key[1])))
         drawn = [(self._drawn[each], each) for each in Structure if each in self._drawn]
@@ -205,6 +216,13 @@ class _Gatherer:
         ]
         for each, things in kept:
             yield each.distribution(parts, self._things[things])
+
+    def _with_rest(self, parts: Sequence[str]) -> list[str]:
+        return [*parts, NO_PART] if NO_PART in self._things[Scope.IMAGE] else [*parts]
+
+    def marks(self, parts: Sequence[str]) -> CountedMarks:
+        """Return how many images have marks."""
+        return self._marks.counted(self._with_rest(parts), self._things[Scope.IMAGE])
 
     def remarks(self) -> Iterator[NotedRemark]:
         """Yield the remarks by their codes."""

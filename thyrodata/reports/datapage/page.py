@@ -11,12 +11,15 @@ from thyrodata.engine import Progress
 from thyrodata.io.cards import load_card
 from thyrodata.qc.rule import Issue, Severity
 from thyrodata.reports.agreementtables import safe
-from thyrodata.reports.datapage import content, quality, spread
+from thyrodata.reports.datapage import content, marks, quality, readers, shortcuts, spread
+from thyrodata.reports.datapage.accounts import at
 from thyrodata.reports.datapage.beside import Beside
 from thyrodata.reports.datapage.distributions import Distribution
 from thyrodata.reports.datapage.gathering import Gathered, gather
 from thyrodata.reports.datapage.html import link, note, page, pictures, section, sentence
+from thyrodata.reports.datapage.marktally import surest
 from thyrodata.reports.datapage.pictures import Gallery
+from thyrodata.reports.datapage.plots import Forest
 from thyrodata.schema.card import Redistribution
 from thyrodata.schema.manifest import Manifest
 from thyrodata.schema.vocab import GroupKind
@@ -30,6 +33,8 @@ class DataPage:
 
     html: bytes
     distributions: tuple[Distribution, ...]
+    forests: tuple[Forest, ...]
+    """Estimates that are plotted: of shortcuts, and of the agreement of readers."""
     shown: tuple[str, ...]
     """Ids of the images that are shown as a sample."""
     issues: int | None
@@ -53,9 +58,15 @@ def data_page(dataset: Dataset, *, split: str | None, count: int, progress: Prog
     """
     beside = Beside(dataset)
     issues = beside.issues()
-    gathered = gather(dataset, split, count, _groups(dataset.manifest), progress)
-    clusters = quality.joined_clusters(gathered.twins, beside.clusters())
-    gallery = Gallery(dataset, [*gathered.shown, *quality.pictured(issues or ()), *quality.sides(clusters)])
+    found = beside.markers()
+    audited, measured = beside.account("shortcuts"), beside.account("agreement")
+    telling, agreeing = shortcuts.shortcut_forests(audited), readers.agreement_forests(measured)
+    gathered = gather(dataset, split, count, _groups(dataset.manifest), found, progress)
+    clusters = quality.joined_clusters(gathered.twins, beside.clusters(), quality.copies(issues or ()))
+    marked = chain.from_iterable(surest(found or {}).values())
+    gallery = Gallery(
+        dataset, [*gathered.shown, *quality.pictured(issues or ()), *quality.sides(clusters), *marked]
+    )
     sections = {
         "about": ("What it is", content.about(dataset.manifest, beside)),
         "counts": ("Counts", content.counts(dataset.manifest)),
@@ -65,7 +76,15 @@ def data_page(dataset: Dataset, *, split: str | None, count: int, progress: Prog
         "images": ("Images with their outlines", _sample(gathered, gallery)),
         "quality": ("Quality control", quality.quality(issues, beside.account("qc") or {}, gallery)),
         "same-pictures": ("Same pictures", quality.same_pictures(clusters, gathered.parts, gallery)),
-        "agreement": ("Agreement of readers", content.agreement(dataset.manifest, beside)),
+        "marks": ("Marks over the echo", marks.marks(found, gathered.marks, gallery)),
+        "shortcuts": (
+            "Shortcuts",
+            shortcuts.shortcuts(audited, beside.outdated(at(audited, "audited")), telling),
+        ),
+        "agreement": (
+            "Agreement of readers",
+            readers.agreement(dataset.manifest, beside, measured, agreeing),
+        ),
         "remarks": ("Remarks", content.remarks(gathered.remarks)),
     }
     title = f"Dataset {dataset.manifest.name}"
@@ -79,7 +98,8 @@ def data_page(dataset: Dataset, *, split: str | None, count: int, progress: Prog
     )
     return DataPage(
         html=page(title, body),
-        distributions=gathered.distributions,
+        distributions=(*gathered.distributions, *([] if found is None else [gathered.marks.by_part])),
+        forests=tuple(filter(None, (*telling, *agreeing))),
         shown=gathered.shown,
         issues=None if issues is None else len(issues),
         same_pictures=len(clusters),

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
 
 from PIL import Image
 
 from thyrodata.dataset import Dataset
-from thyrodata.errors import CaseError, DatasetError
+from thyrodata.errors import CaseError, DatasetError, SchemaError
 from thyrodata.reports.datapage.html import figure, image, sentence
 from thyrodata.reports.sheet.captions import caption_lines
 from thyrodata.reports.sheet.colours import OTHER_COLOUR, Rgb, colours_by_kind, kind
 from thyrodata.reports.sheet.overlay import draw_overlay
 from thyrodata.reports.sheet.tile import Tile, picture
-from thyrodata.schema.record import ImageRecord
+from thyrodata.schema.geometry import Mask
+from thyrodata.schema.record import Finding, ImageRecord, Reading
+from thyrodata.schema.vocab import Structure
 
 __all__ = ["Drawn", "Gallery"]
 
@@ -80,8 +82,10 @@ class Gallery:
             if name in found
         }
 
-    def draw(self, image_id: str, finding_id: str = "") -> Drawn:
+    def draw(self, image_id: str, finding_id: str = "", marks: Sequence[Mask] | None = None) -> Drawn:
         """Draw an image with its outlines; where one finding is meant, that in orange and others in grey.
+
+        Where marks are meant, their pixels are drawn in orange and findings are not; with none it is bare.
 
         An image that cannot be read is said to be so: that is for quality control to report, and no reason to
         have no report at all.
@@ -89,24 +93,32 @@ class Gallery:
         record = self._records[image_id]
         try:
             tile = Tile(record=record, data=self._dataset.image_bytes(record))
-            drawn, why = self._drawn(tile, finding_id), ""
-        except (CaseError, DatasetError) as error:
+            drawn, why = self._drawn(tile, [*self._layers(record, finding_id, marks)]), ""
+        except (CaseError, DatasetError, SchemaError) as error:
             tile = Tile(record=record, data=None)
             drawn, why = None, error.message
         captions = caption_lines(tile)
         return Drawn(image_id=image_id, data=drawn, why=why, lines=tuple(line for line, _ in captions[1:]))
 
-    def _drawn(self, tile: Tile, finding_id: str) -> bytes:
+    def _drawn(self, tile: Tile, layers: Iterable[tuple[ImageRecord, dict[str, Rgb]]]) -> bytes:
         width, height = tile.record.image.width, tile.record.image.height
         scale = SIDE / max(width, height)
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         shown = picture(tile, size)
-        for record, colours in self._layers(tile.record, finding_id):
+        for record, colours in layers:
             overlay = draw_overlay(record, size, colours, STROKE)
             shown.paste(overlay, (0, 0), overlay)
         return _jpeg(shown)
 
-    def _layers(self, record: ImageRecord, finding_id: str) -> Iterator[tuple[ImageRecord, dict[str, Rgb]]]:
+    def _layers(
+        self, record: ImageRecord, finding_id: str, marks: Sequence[Mask] | None
+    ) -> Iterator[tuple[ImageRecord, dict[str, Rgb]]]:
+        if marks is not None:
+            for mask in marks:
+                found = Finding(finding_id="marks", structure=Structure.MARKER, geometries=(mask,))
+                bare = replace(record, nodules=(), readings=(Reading(),), findings=(found,))
+                yield bare, {kind(found): _MEANT}
+            return
         meant = tuple(each for each in record.findings if each.finding_id == finding_id)
         if not meant:
             yield record, self._colours

@@ -6,6 +6,8 @@ is seen in a print without colours.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from itertools import cycle, islice
 from textwrap import fill
@@ -20,7 +22,7 @@ from thyrodata.reports.datapage.distributions import NOT_STATED, Distribution, S
 if TYPE_CHECKING:  # matplotlib takes a second to load
     from matplotlib.axes import Axes
 
-__all__ = ["draw_distribution", "plot_png", "plot_svg"]
+__all__ = ["Estimated", "Forest", "draw_distribution", "draw_forest", "plot_png", "plot_svg"]
 
 PRINT_DPI = 300
 """Of plots for papers."""
@@ -34,14 +36,39 @@ _COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#
 _HATCHES = ("", "////", "\\\\\\\\", "xxxx", "----", "||||", "++++")
 
 
-def plot_svg(distribution: Distribution) -> bytes:
-    """Return the plot of a distribution as SVG."""
-    return _plotted(distribution, "svg")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimated:
+    """A number and its interval."""
+
+    name: str
+    value: float
+    low: float | None
+    """``None`` where there is no interval, as of ``high``."""
+    high: float | None
 
 
-def plot_png(distribution: Distribution) -> bytes:
-    """Return the plot of a distribution as PNG of 300 dpi."""
-    return _plotted(distribution, "png")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forest:
+    """Estimates of one scale below each other, to be compared."""
+
+    name: str
+    """Of the file of its plot: ``shortcuts-1``."""
+    title: str
+    scale: str
+    """What the numbers are."""
+    estimates: tuple[Estimated, ...]
+    chance: float | None = None
+    """The number that tells nothing, if there is one."""
+
+
+def plot_svg(plot: Distribution | Forest) -> bytes:
+    """Return the plot of a distribution or of estimates as SVG."""
+    return _plotted(plot, "svg")
+
+
+def plot_png(plot: Distribution | Forest) -> bytes:
+    """Return the plot of a distribution or of estimates as PNG of 300 dpi."""
+    return _plotted(plot, "png")
 
 
 def draw_distribution(distribution: Distribution, axes: Axes) -> None:
@@ -64,11 +91,14 @@ def draw_distribution(distribution: Distribution, axes: Axes) -> None:
     axes.invert_yaxis()
     axes.set_xlim(left=0)
     axes.set_xlabel(f"share of {distribution.counted} (%)")
-    title = fill(distribution.title, TITLE_LINE)
-    axes.figure.suptitle(title, x=0.01, horizontalalignment="left", fontsize="medium")
+    _set_title(distribution.title, axes)
     longest = max(len(f"{each.name}, n = {each.things:,}") for each in series)
     columns = max(1, min(len(series), LEGEND_LINE // (longest + 4)))
     axes.figure.legend(loc="outside lower left", ncols=columns)
+
+
+def _set_title(title: str, axes: Axes) -> None:
+    axes.figure.suptitle(fill(title, TITLE_LINE), x=0.01, horizontalalignment="left", fontsize="medium")
 
 
 def drawn_series(distribution: Distribution) -> tuple[Series, ...]:
@@ -76,17 +106,41 @@ def drawn_series(distribution: Distribution) -> tuple[Series, ...]:
     return distribution.series[:-1] or distribution.series
 
 
-def _plotted(distribution: Distribution, kind: str) -> bytes:
+def draw_forest(forest: Forest, axes: Axes) -> None:
+    """Draw a point for each estimate and a line for its interval."""
+    rows = range(len(forest.estimates))
+    for row, each in zip(rows, forest.estimates, strict=True):
+        if each.low is not None and each.high is not None:
+            axes.plot((each.low, each.high), (row, row), color=_COLOURS[0], linewidth=1.6)
+        axes.plot(each.value, row, marker="s", markersize=5, color=_COLOURS[0])
+    if forest.chance is not None:
+        axes.axvline(forest.chance, color=_COLOURS[-1], linestyle="dashed", linewidth=0.8, zorder=0)
+    axes.set_yticks([*rows], [fill(shown(each.name), VALUE_LINE) for each in forest.estimates])
+    axes.tick_params(axis="y", length=0)
+    axes.set_ylim(len(forest.estimates) - 0.5, -0.5)
+    least = min(0.0, *(each.value if each.low is None else each.low for each in forest.estimates))
+    axes.set_xlim(least - 0.02, 1.02)
+    axes.set_xlabel(forest.scale)
+    _set_title(forest.title, axes)
+
+
+def _plotted(plot: Distribution | Forest, kind: str) -> bytes:
     import matplotlib.style  # noqa: PLC0415
     from matplotlib.figure import Figure as Canvas  # noqa: PLC0415
 
-    bars = len(drawn_series(distribution)) * (len(distribution.values) + 1)
-    height = 1.3 + max(0.3 * (len(distribution.values) + 1), 0.11 * bars)
+    match plot:
+        case Distribution():
+            bars = len(drawn_series(plot)) * (len(plot.values) + 1)
+            height = 1.3 + max(0.3 * (len(plot.values) + 1), 0.11 * bars)
+            draw = partial(draw_distribution, plot)
+        case Forest():
+            height = 1.1 + 0.3 * len(plot.estimates)
+            draw = partial(draw_forest, plot)
     stream = BytesIO()
     with matplotlib.style.context(_STYLE, after_reset=True), catch_warnings():
         filterwarnings("ignore", "Glyph .* missing")  # the browser has letters that matplotlib's face lacks
         canvas = Canvas(figsize=(WIDTH, height), layout="constrained")
-        draw_distribution(distribution, canvas.add_subplot())
+        draw(canvas.add_subplot())
         metadata = _NO_METADATA if kind == "svg" else {"Software": None}
         canvas.savefig(stream, format=kind, metadata=metadata, dpi=PRINT_DPI)
     return stream.getvalue()

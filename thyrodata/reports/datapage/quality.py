@@ -15,7 +15,7 @@ from thyrodata.reports.datapage.accounts import at, entries, worded
 from thyrodata.reports.datapage.html import link, note, pictures, sentence, side_by_side, table
 from thyrodata.reports.datapage.pictures import Gallery
 
-__all__ = ["joined_clusters", "pictured", "quality", "same_pictures", "sides"]
+__all__ = ["copies", "joined_clusters", "pictured", "quality", "same_pictures", "sides"]
 
 UNKNOWN_RULE = "a rule that this version does not have"
 WORST = 4
@@ -27,6 +27,9 @@ MOST_CLUSTERS = 12
 MOST_TWINS = 3
 """Pictures of a cluster."""
 
+SAME_PICTURE = frozenset({"TD301", "TD302"})
+"""Rules that say of an image whose picture it shows too: of its own group, or of another."""
+
 _ID = re.compile(r"[a-z0-9][a-z0-9_.-]*/[^\s,;()]+")
 """An image's id as a sentence names it. One that has a space or a comma is missed: its picture alone is."""
 
@@ -36,6 +39,13 @@ def pictured(issues: Iterable[Issue]) -> Iterator[str]:
     for each in _by_code(issues).values():
         for issue in _worst(each):
             yield from (issue.image_id, *_others(issue))
+
+
+def copies(issues: Iterable[Issue]) -> Iterator[tuple[str, ...]]:
+    """Yield the ids of two images that show one picture, of each issue that says so."""
+    for issue in issues:
+        if issue.code in SAME_PICTURE:
+            yield (issue.image_id, *_others(issue)[:1])
 
 
 def sides(clusters: Iterable[Sequence[str]]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from thyrodata.reports.datapage.gathering import parts_of
 from thyrodata.reports.datapage.html import Html, beside, image, sentence, table
 from thyrodata.reports.datapage.plots import plot_svg
 
-__all__ = ["distributions", "splits"]
+__all__ = ["distributions", "share", "splits", "tabled"]
 
 
 def splits(dataset: Dataset, shown: str | None) -> Iterator[str]:
@@ -49,19 +49,24 @@ def distributions(spread: Iterable[Distribution]) -> Iterator[str]:
     for each in spread:
         yield f"<h3>{safe(each.title)}</h3>"
         if each.stated:
-            yield beside(_table(each), image(plot_svg(each), "image/svg+xml", f"Bars: {each.title}"))
+            yield tabled(each)
         else:
             of = f"any of {each.whole.things:,} {each.counted}" if each.whole.things else "anything"
             yield sentence(f"{NOT_STATED.capitalize()} of {of}.")
 
 
+def tabled(spread: Distribution) -> str:
+    """Return a distribution as a table and a plot."""
+    return beside(_table(spread), image(plot_svg(spread), "image/svg+xml", f"Bars: {spread.title}"))
+
+
 def _table(spread: Distribution) -> str:
     series = (spread.whole, *spread.series[:-1])
     rows: list[Sequence[str | int]] = [
-        (value, *(_share(each.counts[place], each) for each in series))
+        (value, *(share(each.counts[place], each.things) for each in series))
         for place, value in enumerate(spread.values)
     ]
-    rows.append((NOT_STATED, *(_share(each.unstated, each) for each in series)))
+    rows.append((NOT_STATED, *(share(each.unstated, each.things) for each in series)))
     rows.append((spread.counted, *(each.things for each in series)))
     if spread.whole.quartiles:
         rows.append(("median (quartiles)", *map(_quartiles, series)))
@@ -69,11 +74,12 @@ def _table(spread: Distribution) -> str:
     return table(spread.title, header, rows, numbers_from=1)
 
 
-def _share(n: int, of: Series) -> str:
-    if not of.things:
+def share(n: int, of: int) -> str:
+    """Return a number of things with its share of all, if there are any."""
+    if not of:
         return f"{n:,}"
-    share = "100" if n == of.things else f"{100 * n / of.things:.1f}"
-    return Html(f"{n:,} ({share}&nbsp;%)")  # on a narrow page in two lines, the sign beside its number
+    percent = "100" if n == of else f"{100 * n / of:.1f}"
+    return Html(f"{n:,} ({percent}&nbsp;%)")  # on a narrow page in two lines, the sign beside its number
 
 
 def _quartiles(series: Series) -> str:
