@@ -471,6 +471,38 @@ def test_an_image_of_no_part_is_not_given(tmp_path):
     assert ledger.given == {"images": 1, "findings": 1}
 
 
+def test_splits_written_together_have_the_files_and_accounts_that_each_has_alone(tmp_path):
+    """Images are in both, in one of the two, or in none; every other one has an outline with a hole."""
+    holed = Polygon(parts=(PolygonPart(exterior=ring(1, 1, 11, 11), holes=(ring(3, 4, 8, 9),)),))
+    drawn = [
+        record(name, finding("1", holed if odd else SQUARE), finding("2", STROKE))
+        for name, odd in zip("abcdefgh", (True, False) * 4, strict=True)
+    ]
+    dataset = make_dataset(tmp_path / "d", drawn)
+    splits = [
+        {"toy/a": "train", "toy/b": "test", "toy/c": "train", "toy/g": "test"},
+        {"toy/b": "one", "toy/c": "one", "toy/d": "two", "toy/h": "two"},
+    ]
+
+    def targets(folder):
+        return [
+            CocoTarget(view=view(dataset, parts), folder=folder / str(number), info={"description": "toy"})
+            for number, parts in enumerate(splits)
+        ]
+
+    together, alone = targets(tmp_path / "together"), targets(tmp_path / "alone")
+    write_coco(together)
+    for target in alone:
+        write_coco([target])
+    for one, other in zip(together, alone, strict=True):
+        assert one.view.ledger.to_json() == other.view.ledger.to_json()
+        files = sorted(one.folder.iterdir())
+        assert [file.read_bytes() for file in files] == [
+            file.read_bytes() for file in sorted(other.folder.iterdir())
+        ]
+    assert [target.view.ledger.changed["findings", "polygon-to-mask"] for target in together] == [3, 1]
+
+
 # ---------------------------------------------------------------- categories and extras
 
 

@@ -44,6 +44,9 @@ HOLDS = frozenset(
 )
 """The fields of a record that are written beside COCO's own keys."""
 
+_BETWEEN = b",\n"
+"""Stands between the entries of a list: each has a line of its own."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CocoSettings(PictureSettings):
@@ -112,7 +115,7 @@ def write_coco(targets: Sequence[CocoTarget], name: Callable[[ViewedImage], str]
             for reader in readers:
                 reader.write(record, place, number, findings_numbered=findings_numbered)
     for reader in readers:
-        reader.count_fields()
+        reader.account()
 
 
 class _Reader:
@@ -121,39 +124,44 @@ class _Reader:
     def __init__(
         self, targets: Sequence[CocoTarget], name: Callable[[ViewedImage], str], stack: ExitStack
     ) -> None:
-        view = replace(targets[0].view, crowds=True)
+        self._view = replace(targets[0].view, crowds=True)
         self._name = name
-        self._categories = {category: number for number, category in enumerate(view.categories, 1)}
-        self._targets = [
-            (replace(target.view, crowds=True), _open_parts(target, stack)) for target in targets
-        ]
+        self._categories = {category: number for number, category in enumerate(self._view.categories, 1)}
+        self._targets = [(target.view, _open_parts(target, stack)) for target in targets]
         self._places: list[array[int]] = [array("q") for _ in targets]
-        self._others = replace(view, ledger=LossLedger(), images=False)
-        """Shows images that are in no part of any target: their annotations count too."""
+        self._views: dict[tuple[bool, ...], View] = {}
+        """By which of the targets its images are in: what it accounts for is of each of these."""
         self._annotations = 0
         for target in targets:
             target.view.ledger.clear()
 
     def write(self, record: ExportedRecord, place: int, number: int, *, findings_numbered: bool) -> None:
         """Write an image to the part that it has in each target."""
-        entries: _Entries | None = None
-        member = False
-        for (view, files), places in zip(self._targets, self._places, strict=True):
-            part = view.part_of.get(record.image_id)
-            if part is None:
-                continue
-            member = True
-            shown = view.show(record, number, part)
-            if shown is None:
-                continue
-            entries = entries or self._entries(shown, findings_numbered=findings_numbered)
-            files[part].add(entries)
-            places.append(place - 1)
-            if entries.rasterised:
-                view.ledger.change("findings", "polygon-to-mask", entries.rasterised)
-        if not member:
-            shown = self._others.show(record, number, "")
-            self._annotations += len(shown.findings) if shown else 0
+        parts = [view.part_of.get(record.image_id) for view, _ in self._targets]
+        part = next(filter(None, parts), "")
+        view = self._view_of(tuple(part is not None for part in parts))
+        shown = view.show(record, number, part)
+        if shown is None:
+            return
+        if not part:
+            self._annotations += len(shown.findings)
+            return
+        entries = self._entries(shown, findings_numbered=findings_numbered)
+        view.ledger.change("findings", "polygon-to-mask", entries.rasterised)
+        for own, places, (_, files) in zip(parts, self._places, self._targets, strict=True):
+            if own is not None:
+                files[own].add(entries)
+                places.append(place - 1)
+
+    def _view_of(self, member: tuple[bool, ...]) -> View:
+        """Return the view that shows images of some targets.
+
+        Annotations of an image that is in none count too, without a look at its file.
+        """
+        if member not in self._views:
+            images = self._view.images and any(member)
+            self._views[member] = replace(self._view, ledger=LossLedger(), images=images)
+        return self._views[member]
 
     def _entries(self, image: ViewedImage, *, findings_numbered: bool) -> _Entries:
         entry = image_entry(image)
@@ -166,11 +174,17 @@ class _Reader:
                 annotation["id"] = int(annotation["finding_id"])
             rasterised += annotation["geometry"] == "polygon" and isinstance(annotation["segmentation"], dict)
         return _Entries(
-            image=json_bytes(entry), annotations=[*map(json_bytes, annotations)], rasterised=rasterised
+            image=json_bytes(entry),
+            annotations=_BETWEEN.join(map(json_bytes, annotations)),
+            rasterised=rasterised,
         )
 
-    def count_fields(self) -> None:
-        """Account for what the format has no place for."""
+    def account(self) -> None:
+        """Fill the ledgers of the targets' views."""
+        for member, shown in self._views.items():
+            for (view, _), inside in zip(self._targets, member, strict=True):
+                if inside:
+                    view.ledger.add(shown.ledger)
         for (view, _), places in zip(self._targets, self._places, strict=True):
             view.count_fields(places)
 
@@ -180,7 +194,8 @@ class _Entries:
     """The entries of an image as JSON."""
 
     image: bytes
-    annotations: list[bytes]
+    annotations: bytes
+    """One after the other; nothing, if there are none."""
     rasterised: int
     """Polygons that are written as masks."""
 
@@ -233,12 +248,12 @@ class _PartFile:
 
     def add(self, entries: _Entries) -> None:
         self._add("images", entries.image)
-        for annotation in entries.annotations:
-            self._add("annotations", annotation)
+        if entries.annotations:
+            self._add("annotations", entries.annotations)
 
-    def _add(self, where: str, entry: bytes) -> None:
-        self._streams[where].write(self._separators[where] + entry)
-        self._separators[where] = b",\n"
+    def _add(self, where: str, text: bytes) -> None:
+        self._streams[where].write(self._separators[where] + text)
+        self._separators[where] = _BETWEEN
 
 
 def _open_parts(target: CocoTarget, stack: ExitStack) -> dict[str, _PartFile]:

@@ -9,10 +9,9 @@ own keys stand what is known of the image and of the finding, under the names of
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
-from itertools import chain
-from typing import Any
+from itertools import chain, islice
+from typing import Any, NamedTuple
 
 from pycocotools import mask as coco_mask
 
@@ -20,7 +19,7 @@ from thyrodata.exports.view import ViewedFinding, ViewedImage
 from thyrodata.io.masks import encode_mask
 from thyrodata.io.rasters import fill_polygon
 from thyrodata.schema.coco import CocoAnnotation, CocoImage, CocoRle
-from thyrodata.schema.geometry import Box, Mask, Polygon, Ring
+from thyrodata.schema.geometry import Box, Mask, Polygon
 from thyrodata.schema.plain import to_plain, union_tag
 from thyrodata.schema.record import Label, Read
 
@@ -82,8 +81,7 @@ def annotation_entries(
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Area:
+class _Area(NamedTuple):
     """What COCO says of where a finding is."""
 
     bbox: list[float]
@@ -93,44 +91,40 @@ class _Area:
 
 def _areas(findings: Sequence[ViewedFinding], height: int, width: int) -> Iterator[_Area]:
     """Yield the area of each finding, rasterising all plain rings of an image in one call."""
-    drawn = [
-        [_flat(part.exterior) for part in viewed.geometry.parts]
-        if isinstance(viewed.geometry, Polygon)
-        else []
+    rings = [
+        list(chain.from_iterable(part.exterior))
         for viewed in findings
+        if isinstance(viewed.geometry, Polygon)
+        for part in viewed.geometry.parts
     ]
-    flat = [ring for rings in drawn for ring in rings]
-    rasters = iter(coco_mask.frPyObjects(flat, height, width) if flat else ())
-    for viewed, rings in zip(findings, drawn, strict=True):
+    filled = zip(rings, coco_mask.frPyObjects(rings, height, width) if rings else (), strict=True)
+    for viewed in findings:
         match viewed.geometry:
             case Polygon() as polygon:
-                yield _polygon_area(polygon, rings, [next(rasters) for _ in rings], height, width)
+                yield _polygon_area(polygon, [*islice(filled, len(polygon.parts))], height, width)
             case Mask(counts=counts):
                 rle: CocoRle = {"size": [height, width], "counts": counts}
                 bbox = coco_mask.toBbox(rle).tolist()
-                yield _Area(bbox=bbox, area=int(coco_mask.area(rle)), segmentation=rle)
+                yield _Area(bbox, int(coco_mask.area(rle)), rle)
             case Box() as box:
-                yield _Area(bbox=list(box.bbox_xywh_px), area=box.width * box.height, segmentation=[])
+                yield _Area(list(box.bbox_xywh_px), box.width * box.height, [])
 
 
 def _polygon_area(
-    polygon: Polygon, rings: list[list[float]], filled: list[Any], height: int, width: int
+    polygon: Polygon, filled: Sequence[tuple[list[float], Any]], height: int, width: int
 ) -> _Area:
+    rings = [ring for ring, _ in filled]
     bbox = _extent(rings)
     if any(part.holes for part in polygon.parts):
         pixels = fill_polygon(polygon, width, height)
         rle: CocoRle = {"size": [height, width], "counts": encode_mask(pixels).counts}
-        return _Area(bbox=bbox, area=int(pixels.sum()), segmentation=rle)
-    raster = filled[0] if len(filled) == 1 else coco_mask.merge(filled)
-    return _Area(bbox=bbox, area=int(coco_mask.area(raster)), segmentation=rings)
+        return _Area(bbox, int(pixels.sum()), rle)
+    raster = filled[0][1] if len(filled) == 1 else coco_mask.merge([raster for _, raster in filled])
+    return _Area(bbox, int(coco_mask.area(raster)), rings)
 
 
-def _extent(rings: list[list[float]]) -> list[float]:
+def _extent(rings: Sequence[list[float]]) -> list[float]:
     """Return left, top, width and height. To sort what follows a curve is quicker than to seek its ends."""
-    xs = sorted(chain.from_iterable(ring[0::2] for ring in rings))
-    ys = sorted(chain.from_iterable(ring[1::2] for ring in rings))
+    flat = rings[0] if len(rings) == 1 else list(chain.from_iterable(rings))
+    xs, ys = sorted(flat[0::2]), sorted(flat[1::2])
     return [xs[0], ys[0], xs[-1] - xs[0], ys[-1] - ys[0]]
-
-
-def _flat(ring: Ring) -> list[float]:
-    return list(chain.from_iterable(ring))

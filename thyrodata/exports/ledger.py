@@ -78,6 +78,14 @@ class LossLedger:
         if n:
             self.changed[what, name] += n
 
+    def add(self, other: LossLedger) -> None:
+        """Count what another ledger has counted, too."""
+        self.given.update(other.given)
+        self.written.update(other.written)
+        self.lost.update(other.lost)
+        self.changed.update(other.changed)
+        self.fields.update(other.fields)
+
     def clear(self) -> None:
         """Begin anew."""
         for counter in (self.given, self.written, self.lost, self.changed, self.fields):

@@ -8,13 +8,13 @@ exactly one member that is not null.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import is_dataclass
 from enum import Enum
 from functools import cache
-from itertools import accumulate, chain, pairwise
+from itertools import accumulate, chain, compress, pairwise
 from operator import attrgetter
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
 import pyarrow as pa
@@ -26,7 +26,7 @@ from thyrodata.schema.plain import FieldHint, field_hints, strip_none, union_tag
 from thyrodata.schema.record import Label, Reading
 from thyrodata.schema.vocab import Term, parse_term
 
-__all__ = ["builder", "decode", "encode"]
+__all__ = ["decode", "encode", "objects"]
 
 
 REPEATED = (Label, Reading)
@@ -37,12 +37,7 @@ def encode(values: Sequence[Any], hint: Any, kind: pa.DataType) -> pa.Array:
     """Return the values, each of the type that ``hint`` names, as an Arrow array of type ``kind``."""
     bare, _ = strip_none(hint)
     if _is_union(bare):
-        columns = [
-            (member, [value if type(value) is member else None for value in values])
-            for member in get_args(bare)
-        ]
-        children = [encode(column, member, kind.field(union_tag(member)).type) for member, column in columns]
-        return _struct(values, children, kind)
+        return _encode_union(values, get_args(bare), kind)
     if get_origin(bare) is tuple:
         return _encode_tuples(values, get_args(bare), kind)
     if is_dataclass(bare):
@@ -50,14 +45,29 @@ def encode(values: Sequence[Any], hint: Any, kind: pa.DataType) -> pa.Array:
     if issubclass(bare, Term):
         return pa.array([None if value is None else str(value) for value in values], kind)
     if issubclass(bare, Enum):
-        return pa.array([None if value is None else value.value for value in values], kind)
+        # Not `value`, which is a property written in Python: it takes as long as all the rest.
+        return pa.array([None if value is None else value._value_ for value in values], kind)
     return pa.array(values, kind)
 
 
+def _encode_union(values: Sequence[Any], members: Iterable[Any], kind: pa.StructType) -> pa.Array:
+    classes = set(map(type, values))
+    children = []
+    for member in members:
+        child = kind.field(union_tag(member)).type
+        if member in classes:
+            column = [value if type(value) is member else None for value in values]
+            children.append(encode(column, member, child))
+        else:
+            children.append(pa.nulls(len(values), child))
+    return _struct(values, children, kind)
+
+
 def _encode_objects(values: Sequence[Any], cls: Any, kind: pa.StructType) -> pa.Array:
-    if all(value is None for value in values):
+    classes = set(map(type, values))  # to ask whether None is in the values would call their own __eq__
+    if classes <= {NoneType}:
         return pa.nulls(len(values), kind)
-    whole = None not in values
+    whole = NoneType not in classes
     children = []
     for field in field_hints(cls):
         get: Callable[[Any], Any] = attrgetter(field.name)
@@ -67,7 +77,8 @@ def _encode_objects(values: Sequence[Any], cls: Any, kind: pa.StructType) -> pa.
 
 
 def _struct(values: Sequence[Any], children: list[pa.Array], kind: pa.StructType) -> pa.Array:
-    mask = pa.array([value is None for value in values], pa.bool_()) if None in values else None
+    there = NoneType not in set(map(type, values))
+    mask = None if there else pa.array([value is None for value in values], pa.bool_())
     return pa.StructArray.from_arrays(children, fields=list(kind), mask=mask)
 
 
@@ -120,7 +131,7 @@ def _decode_union(array: pa.StructArray, members: tuple[Any, ...]) -> list[Any]:
     used = [member for member, field in fields.items() if field.null_count < len(field)]
     if len(used) == 1 and fields[used[0]].null_count == 0:  # all are of one class, as is common
         return decode(fields[used[0]], used[0])
-    columns = [decode(field, member) for member, field in fields.items()]
+    columns = [decode(fields[member], member) for member in used or members]
     return [_only(row) for row in zip(*columns, strict=True)]
 
 
@@ -141,20 +152,21 @@ def _scalars(array: pa.Array) -> list[Any]:
 
 
 def _decode_objects(array: pa.StructArray, cls: Any) -> list[Any]:
-    build = builder(cls)
     columns = []
     for field in field_hints(cls):
         child = array.field(field.name)
         _check_present(array, child, field)
         columns.append(decode(child, field.hint))
-    rows: Iterator[tuple[Any, ...]] = zip(*columns, strict=True)
     if cls in REPEATED:
-        known: dict[tuple[Any, ...], Any] = {}
-        return [known.get(row) or known.setdefault(row, build(*row)) for row in rows]
+        rows = list(zip(*columns, strict=True))
+        distinct = list(dict.fromkeys(rows))
+        shared = dict(zip(distinct, objects(cls, zip(*distinct, strict=True)), strict=True))
+        return [shared[row] for row in rows]
     if array.null_count == 0:
-        return [build(*row) for row in rows]
+        return objects(cls, columns)
     valid = array.is_valid().to_numpy(zero_copy_only=False).tolist()
-    return [build(*row) if there else None for row, there in zip(rows, valid, strict=True)]
+    present = iter(objects(cls, (compress(column, valid) for column in columns)))
+    return [next(present) if there else None for there in valid]
 
 
 def _check_present(array: pa.StructArray, child: pa.Array, field: FieldHint) -> None:
@@ -166,20 +178,24 @@ def _check_present(array: pa.StructArray, child: pa.Array, field: FieldHint) -> 
         raise SchemaError(f"{field.name} is missing")
 
 
-def builder(cls: Any) -> Callable[..., Any]:
-    """Return a function that builds an object of a keyword-only dataclass from its fields in order.
+def objects(cls: Any, columns: Iterable[Iterable[Any]]) -> list[Any]:
+    """Return objects of a keyword-only dataclass.
 
-    It is compiled, as the dataclass's own ``__init__`` is: building a dict for each object takes as long as
-    the object itself.
+    Args:
+        cls: The dataclass.
+        columns: The values of each of its fields, in the order of the fields.
     """
-    return _builder(cls)
+    return _builder(cls)(columns)
 
 
 @cache
-def _builder(cls: Any) -> Callable[..., Any]:
+def _builder(cls: Any) -> Callable[[Iterable[Iterable[Any]]], list[Any]]:
+    """Compile the loop, as a dataclass does its ``__init__``: a dict for each object takes as long again."""
     names = [field.name for field in field_hints(cls)]
     passed = ", ".join(f"{name}={name}" for name in names)
-    build: Callable[..., Any] = eval(f"lambda {', '.join(names)}: cls({passed})", {"cls": cls})  # noqa: S307
+    build: Callable[[Iterable[Iterable[Any]]], list[Any]] = eval(  # noqa: S307
+        f"lambda columns: [cls({passed}) for {', '.join(names)}, in zip(*columns, strict=True)]", {"cls": cls}
+    )
     return build
 
 

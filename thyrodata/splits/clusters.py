@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from operator import attrgetter
 
 from thyrodata.errors import SplitError
 from thyrodata.splits.items import EXCLUDED, Link, SplitItem
@@ -44,7 +46,7 @@ def find_clusters(items: Iterable[SplitItem], links: Sequence[Link]) -> list[Clu
     Raises:
         SplitError: A link names an unknown image.
     """
-    ordered = {item.image_id: item for item in sorted(items, key=lambda item: item.image_id)}
+    ordered = {item.image_id: item for item in sorted(items, key=attrgetter("image_id"))}
     parent = {image_id: image_id for image_id in ordered}
 
     def root(image_id: str) -> str:
@@ -64,7 +66,9 @@ def find_clusters(items: Iterable[SplitItem], links: Sequence[Link]) -> list[Clu
     ties_of: defaultdict[str, list[Tie]] = defaultdict(list)
     for tie in ties:
         ties_of[root(tie.members[0].image_id)].append(tie)
-    return [Cluster(members=tuple(found), ties=tuple(ties_of[start])) for start, found in members.items()]
+    return [
+        Cluster(members=tuple(found), ties=tuple(ties_of.get(start, ()))) for start, found in members.items()
+    ]
 
 
 def _ties(ordered: Mapping[str, SplitItem], links: Sequence[Link]) -> list[Tie]:
@@ -77,18 +81,18 @@ def _ties(ordered: Mapping[str, SplitItem], links: Sequence[Link]) -> list[Tie]:
             digests[item.sha256].append(item)
         if item.frame_key is not None:
             frames[item.frame_key].append(item)
-    for (
-        item
-    ) in ordered.values():  # a frame may be in the dataset itself, whole: `derive` names it by its hash
-        if item.sha256 is not None and item.sha256 in frames and item.frame_key != item.sha256:
-            frames[item.sha256].append(item)
-    named = [
-        *((f"same group {group_id}", found) for group_id, found in groups.items()),
-        *((f"byte-identical, sha256 {digest}", found) for digest, found in digests.items()),
-        *((f"cut from one frame, {frame}", found) for frame, found in frames.items()),
-        *_linked(ordered, links),
-    ]
-    return [Tie(why=why, members=tuple(found)) for why, found in named if len(found) > 1]
+    for frame in frames.keys() & digests.keys():
+        # A frame may be in the dataset itself, whole: `derive` names it by its hash.
+        frames[frame] += (item for item in digests[frame] if item.frame_key != frame)
+    shared = (("same group", groups), ("byte-identical, sha256", digests), ("cut from one frame,", frames))
+    named = (
+        (f"{why} {name}", members)
+        for why, found in shared
+        for name, members in found.items()
+        if len(members) > 1
+    )
+    linked = (each for each in _linked(ordered, links) if len(each[1]) > 1)
+    return [Tie(why=why, members=tuple(members)) for why, members in chain(named, linked)]
 
 
 def _linked(known: Mapping[str, SplitItem], links: Sequence[Link]) -> Iterator[tuple[str, list[SplitItem]]]:
@@ -105,16 +109,16 @@ def _linked(known: Mapping[str, SplitItem], links: Sequence[Link]) -> Iterator[t
 
 def joins(clusters: Iterable[Cluster]) -> tuple[Join, ...]:
     """Return every tie between images whose published identities differ."""
-    found = (
+    return tuple(
         Join(
             why=tie.why,
             image_ids=tuple(item.image_id for item in tie.members),
-            group_ids=tuple(sorted({item.group_id for item in tie.members})),
+            group_ids=tuple(sorted(group_ids)),
         )
         for cluster in clusters
         for tie in cluster.ties
+        if len(group_ids := {item.group_id for item in tie.members}) > 1
     )
-    return tuple(join for join in found if len(join.group_ids) > 1)
 
 
 def find_joins(items: Iterable[SplitItem]) -> tuple[Join, ...]:

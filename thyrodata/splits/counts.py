@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from thyrodata.splits.clusters import Cluster, find_clusters, group_grades, parts_met
+from thyrodata.splits.clusters import Cluster, find_clusters, group_grades
 from thyrodata.splits.items import EXCLUDED, Assignment, Link, SplitItem, items_by_id, rows_by_id
 from thyrodata.splits.model import Balance, GradeShare, PartBalance
 
@@ -47,8 +47,10 @@ def count_parts(clusters: Iterable[Cluster], part_of: Mapping[str, str], parts: 
         assigned = [item for item in cluster.members if item.image_id in part_of]
         for item in assigned:
             inside[part_of[item.image_id]].append(item)
-        touched.update({part_of[item.image_id] for item in assigned})
-        in_use += bool(parts_met(assigned, part_of))
+        parts_of = {part_of[item.image_id] for item in assigned}
+        for part in parts_of:
+            touched[part] += 1
+        in_use += bool(parts_of - {EXCLUDED})
     whole = [item for part, found in inside.items() if part != EXCLUDED for item in found]
     others = inside.keys() - {*parts}
     listed = [*parts, *sorted(others, key=lambda part: (part == EXCLUDED, len(part), part))]

@@ -27,7 +27,8 @@ class Placement:
 
     def put(self, members: Collection[SplitItem], part: str) -> None:
         """Put images into a part; what is put into `excluded` counts nowhere."""
-        self.part_of.update((item.image_id, part) for item in members)
+        for item in members:
+            self.part_of[item.image_id] = part
         if part == EXCLUDED:
             return
         grades = group_grades(members)
@@ -105,8 +106,10 @@ def _place_labelled(placement: Placement, singles: Mapping[int, Sequence[_Piece]
 def _apportion(placement: Placement, have: Mapping[str, int], amount: int) -> Counter[str]:
     """Return what each part will have once `amount` more is given by largest remainders; none loses any."""
     quota = Counter(have)
-    for left in range(amount, 0, -1):
-        quota[placement.neediest(quota, left, placement.order)] += 1
+    total = quota.total() + amount
+    shares = {part: share * total for part, share in placement.ratios.items()}
+    for _ in range(amount):
+        quota[max(placement.order, key=lambda part: shares[part] - quota[part])] += 1
     return quota
 
 
