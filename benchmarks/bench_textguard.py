@@ -32,6 +32,8 @@ HEIGHT, WIDTH = 420, 560
 BANDS = ((20, 40), (40, 80), (80, 120), (120, 200))
 COLOURS = (None, None, None, (1, 1, 0), (0, 1, 1), (0, 1, 0))
 LETTERS = ("R", "L", "7", "A1", "42")
+TIMES = 2
+"""How often a text is tried in one picture."""
 
 
 def grounds(seed: int) -> Iterator[tuple[str, np.ndarray]]:
@@ -57,7 +59,8 @@ def rapidocr_alone() -> TextDetector:
             self,
             picture: NDArray[Any],
             *,
-            again: bool = False,  # noqa: ARG002 -- one look is all
+            enlarged: bool = True,  # noqa: ARG002 -- one look is all
+            again: bool = False,  # noqa: ARG002
         ) -> tuple[PixelBox, ...]:
             rgb = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
             found = engine(np.ascontiguousarray(rgb[..., ::-1]), use_det=True, use_cls=False, use_rec=False)
@@ -90,7 +93,7 @@ def main() -> None:
                 size = int(np.exp(chance.uniform(np.log(11), np.log(36))))
                 picture, words = burn(
                     background,
-                    texts,
+                    [*texts] * TIMES,
                     fonts(script, size, asked.font),
                     seed=int(chance.integers(2**31)),
                     contrast=float(chance.uniform(low, high)),

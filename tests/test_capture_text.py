@@ -225,7 +225,7 @@ class Scripted(TextDetector):
         self.looks = list(looks)
         self.number = 0
 
-    def find(self, picture, *, again=False):
+    def find(self, picture, *, enlarged=True, again=False):
         self.number += 1
         return self.looks.pop(0) if self.looks else ()
 
@@ -234,6 +234,34 @@ def test_a_clean_picture_needs_one_look():
     detector = Scripted(())
     hidden = hide(detector, [BLACK])
     assert (hidden.boxes, hidden.clean, detector.number) == ((), True, 1)
+
+
+@pytest.mark.parametrize(("strokes", "enlarged"), [([], True), ([BLACK], False)], ids=["still", "moving"])
+def test_pictures_of_a_clip_that_moves_are_not_enlarged(strokes, enlarged):
+    asked = []
+
+    class Asked(TextDetector):
+        def find(self, picture, *, enlarged=True, again=False):
+            asked.append(enlarged)
+            return ()
+
+        def find_in_strokes(self, strokes, *, again=False):
+            return ()
+
+    hide(Asked(), [BLACK, BLACK], strokes)
+    assert asked == [enlarged, enlarged]
+
+
+@pytest.mark.parametrize("letter", ["L", "7"])
+def test_a_letter_that_the_network_misses_is_hidden(letter, monkeypatch):
+    """The network is told to see nothing; what is left between two patches is no letter."""
+    monkeypatch.setattr(guard, "text_map", lambda view, scale: np.zeros((1, 1), np.float32))
+    picture, (word,) = burn(tissue(12, 300, 400), [letter], script_font("Latin", 20), seed=3, contrast=100)
+    hidden = hide(DETECTOR, [picture])
+    assert hidden.clean
+    assert covered(hidden.boxes, picture.shape)[word.ink].all()
+    picture[:, 100:102] = 255
+    assert DETECTOR.find(picture, again=True) == ()
 
 
 def test_what_another_look_finds_is_hidden_too():

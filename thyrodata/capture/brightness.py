@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from thyrodata.io.extras import load_extra
 
-__all__ = ["LETTER", "bright_strokes", "brightness", "dark_strokes"]
+__all__ = ["LETTER", "bright_strokes", "brightness", "dark_strokes", "opencv"]
 
 LETTER = 15
 """Pixels: a stroke is narrower in one direction, so an opening by as much takes it out and leaves tissue."""
+
+_SQUARE = np.ones((LETTER, LETTER), np.uint8)
 
 
 def brightness(picture: NDArray[np.unsignedinteger[Any]]) -> NDArray[np.uint8]:
@@ -37,21 +39,25 @@ def bright_strokes(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     Raises:
         MissingExtraError: The extra ``ocr``, which brings OpenCV, is not installed.
     """
-    cv2, square = _opencv()
-    strokes: NDArray[np.uint8] = cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, square)
+    cv2 = opencv()
+    strokes: NDArray[np.uint8] = cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, _SQUARE)
     return strokes
 
 
 def dark_strokes(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return by how much each pixel is darker; see :func:`bright_strokes`."""
-    cv2, square = _opencv()
-    strokes: NDArray[np.uint8] = cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, square)
+    cv2 = opencv()
+    strokes: NDArray[np.uint8] = cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, _SQUARE)
     return strokes
 
 
 @cache
-def _opencv() -> tuple[Any, NDArray[np.uint8]]:
-    """Import OpenCV, on one thread: its opening takes a fiftieth of the time of scipy's, for equal values."""
+def opencv() -> Any:
+    """Import OpenCV, on one thread: its opening takes a fiftieth of the time of scipy's, for equal values.
+
+    Raises:
+        MissingExtraError: The extra ``ocr`` is not installed.
+    """
     cv2 = load_extra("cv2", "ocr")
     cv2.setNumThreads(1)
-    return cv2, np.ones((LETTER, LETTER), np.uint8)
+    return cv2

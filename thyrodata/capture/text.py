@@ -2,25 +2,28 @@
 
 Finding goes by detection alone: the detector of PP-OCR answers where text is in any script, while what the
 text says matters to nobody but the audit. Its answer is taken as a map of probabilities, from several views
-of the same picture, at a threshold far below the one that suits reading: a doubtful stroke is blanked.
+of the same picture, at a threshold far below the one that suits reading: a doubtful stroke is blanked. Single
+letters, which it misses, are found by their stems.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from thyrodata.capture.brightness import bright_strokes, brightness, dark_strokes
+from thyrodata.capture.letters import letter_boxes
 from thyrodata.capture.ocr import SURE, read_line, text_map
 from thyrodata.schema.record import PixelBox
 
 __all__ = ["Hidden", "ReadText", "TextDetector", "blank", "hide"]
 
-ROUNDS = 3
+ROUNDS = 4
 """Looks at what is left of pictures, each without what was found before, of which one must find nothing."""
 
 PATCH = 0.8
@@ -85,20 +88,24 @@ class Hidden:
 class TextDetector:
     """Finds and reads text. Equal pictures give equal answers."""
 
-    def find(self, picture: NDArray[np.unsignedinteger[Any]], *, again: bool = False) -> tuple[PixelBox, ...]:
+    def find(
+        self, picture: NDArray[np.unsignedinteger[Any]], *, enlarged: bool = True, again: bool = False
+    ) -> tuple[PixelBox, ...]:
         """Return the boxes of what may be text, sorted, each with a margin and inside the picture.
 
         Args:
             picture: uint8 (height, width) or (height, width, 3) RGB, or uint16 (height, width).
-            again: It has been looked at, and what was found is smoothed over. The patches invite doubt, so
-                only what is text for sure counts; and it is not enlarged, which takes most of the time.
+            enlarged: Whether it is looked at enlarged as well, which takes most of the time.
+            again: It has been looked at, and what was found is smoothed over. The patches invite doubt, and
+                have edges: it is looked at as it is, and only what is text for sure counts.
 
         Raises:
             CaseError: A network fails.
             MissingExtraError: The extra ``ocr`` is not installed.
         """
-        views = _views(_as_bytes(picture))
-        return _found((view for view in views if view[1] == 1 or not again), picture, again=again)
+        shown = _as_bytes(picture)
+        views = [(shown, 1.0)] if again else _views(shown, enlarged=enlarged)
+        return _found(views, brightness(shown), again=again)
 
     def find_in_strokes(self, strokes: NDArray[np.uint8], *, again: bool = False) -> tuple[PixelBox, ...]:
         """Return the boxes of what may be text, as `find` does, in strokes without tissue below them.
@@ -151,6 +158,9 @@ def hide(
 ) -> Hidden:
     """Find what to blank in all of some pictures, so that another look at what is left finds nothing.
 
+    The pictures of a clip with strokes are not enlarged: small letters that stand are seen in the strokes,
+    without tissue below them.
+
     Args:
         detector: Finds the text.
         pictures: A still alone, or those of a clip that must be looked at: of one size, and a box found in
@@ -162,7 +172,7 @@ def hide(
         MissingExtraError: The extra ``ocr`` is not installed.
     """
     asked: list[tuple[Callable[..., tuple[PixelBox, ...]], NDArray[np.unsignedinteger[Any]]]] = [
-        *((detector.find, picture) for picture in pictures),
+        *((partial(detector.find, enlarged=not strokes), picture) for picture in pictures),
         *((detector.find_in_strokes, picture) for picture in strokes),
     ]
     looks = [find(picture) for find, picture in asked]
@@ -216,12 +226,12 @@ def _as_bytes(picture: NDArray[np.unsignedinteger[Any]]) -> NDArray[np.uint8]:
     return scaled.astype(np.uint8)
 
 
-def _views(picture: NDArray[np.uint8]) -> Iterator[tuple[NDArray[np.uint8], float]]:
+def _views(picture: NDArray[np.uint8], *, enlarged: bool) -> Iterator[tuple[NDArray[np.uint8], float]]:
     """Yield what the detector looks at, with the scale at which it does."""
     yield picture, 1.0
-    enlarged = min(ENLARGED, ENLARGED_SIDE / max(picture.shape))
-    if enlarged > 1:
-        yield picture, enlarged
+    scale = min(ENLARGED, ENLARGED_SIDE / max(picture.shape))
+    if enlarged and scale > 1:
+        yield picture, scale
     grey = brightness(picture)
     strokes = [bright_strokes(grey), dark_strokes(grey)]
     if picture.ndim == 3 and (saturation := grey - picture.min(axis=2)).any():  # noqa: PLR2004 -- with channels
@@ -234,15 +244,17 @@ def _brightened(strokes: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _found(
-    views: Iterable[tuple[NDArray[np.uint8], float]], picture: NDArray[Any], *, again: bool
+    views: Iterable[tuple[NDArray[np.uint8], float]], grey: NDArray[np.uint8], *, again: bool
 ) -> tuple[PixelBox, ...]:
-    """Return the boxes of text in views of a picture."""
+    """Return the boxes of text in views of a picture, and those of single letters in its brightness."""
     probability = SURE if again else SUSPECT
-    return _merged(
+    texts = [
         box
         for view, scale in views
-        for box in _boxes_of(text_map(view, scale) > probability, scale, picture.shape[:2])
-    )
+        for box in _boxes_of(text_map(view, scale) > probability, scale, (grey.shape[0], grey.shape[1]))
+    ]
+    letters = () if again else letter_boxes(grey)  # what is left between two patches is like a stem
+    return _merged([*texts, *letters])
 
 
 def _boxes_of(text: NDArray[np.bool_], scale: float, shape: tuple[int, ...]) -> Iterator[PixelBox]:
