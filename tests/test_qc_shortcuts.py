@@ -19,7 +19,8 @@ from sklearn.metrics import roc_auc_score
 
 from tests import toy
 from thyrodata.agreement.resampling import Resampling
-from thyrodata.curation.shortcuts import ShortcutTarget, audit_shortcuts
+from thyrodata.curation.shortcuts import audit_shortcuts
+from thyrodata.curation.shortcuttargets import ShortcutTarget
 from thyrodata.dataset import Dataset
 from thyrodata.errors import UsageError
 from thyrodata.phantoms import PhantomSpec, phantom

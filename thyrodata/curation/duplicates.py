@@ -26,7 +26,7 @@ class Duplicates:
     images: int
     """That were looked at."""
     pairs: tuple[Same | Altered, ...]
-    """Those at one scale first, then those scaled or turned."""
+    """Those at one scale first, then those scaled, turned or marked."""
     clusters: tuple[tuple[str, ...], ...]
     """Image ids that pairs tie together."""
     groups_joined: tuple[tuple[str, ...], ...]
@@ -58,8 +58,9 @@ def find_duplicates(
     """Find the images that show one picture, in one dataset and across several.
 
     Found are equal files, equal pixels, what was compressed again, greyed or cropped at one scale, and what
-    was scaled, mirrored, turned by 180 degrees or brightened, whole or cut to its echo region. Not found are
-    other crops that are scaled or mirrored as well, turns by 90 degrees, and copies with other marks.
+    was scaled, mirrored, turned by 180 degrees, brightened or marked, whole or cropped. Not found are turns
+    by 90 degrees, and what shows less than 64 pixels a side. Frames of a clip in which little moves are found
+    as well: see :func:`thyrodata.qc.altered.find_altered`.
 
     Args:
         datasets: One or more, or their folders. They are only read.

@@ -15,6 +15,7 @@ import numpy as np
 from thyrodata import __version__
 from thyrodata.agreement.resampling import Estimate, Resampling
 from thyrodata.curation.qc import READING, VERSIONED
+from thyrodata.curation.shortcuttargets import Association, ShortcutTarget
 from thyrodata.dataset import RECORDS_FILE, Dataset
 from thyrodata.engine import Progress
 from thyrodata.errors import UsageError
@@ -23,74 +24,20 @@ from thyrodata.io.files import write_file
 from thyrodata.io.hashes import hash_file
 from thyrodata.partition import most_graded
 from thyrodata.qc.association import FOLDS, Units, cramers_v, model_auc
-from thyrodata.qc.shortcuts import WRITTEN, Watched, watch_images
+from thyrodata.qc.shortcuts import Watched, watch_images
 from thyrodata.revision import opened
 from thyrodata.schema.record import ImageRecord, Label
 from thyrodata.schema.vocab import SCHEMES
 from thyrodata.splits import EXCLUDED
 
-__all__ = ["SHORTCUTS", "Association", "ShortcutAudit", "ShortcutTarget", "audit_shortcuts"]
+__all__ = ["SHORTCUTS", "ShortcutAudit", "audit_shortcuts"]
 
 SHORTCUTS = "reports/shortcuts.json"
 """What was found, by which versions, and of which files."""
 
-CHANCE = 0.5
-
 LEVEL = 0.99
 """Of the intervals. They leave out the chance in what the model was fitted to: of simulated datasets without
 any shortcut 4 to 10 % have an interval wholly above 0.5 at a level of 0.95, and 1 to 4 % at this one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Association:
-    """What one feature tells."""
-
-    feature: str
-    categories: int
-    cramers_v: Estimate
-    """See :func:`thyrodata.qc.association.cramers_v`."""
-    auc: Estimate
-    """Of a model that sees this feature alone."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShortcutTarget:
-    """What a model might tell without looking at anatomy: a label, or the part of a split."""
-
-    name: str
-    """``label malignancy``, ``split default``."""
-    classes: Mapping[str, int]
-    """The number of groups of each class that was audited."""
-    images: int
-    groups: int
-    images_unstated: int
-    """Images of which the class is not stated."""
-    images_of_rare_classes: int
-    """Images of classes with fewer groups than folds."""
-    features: tuple[Association, ...]
-    """By their AUC, the most telling first."""
-    together: Estimate | None
-    """The AUC of a model that sees all of them; ``None`` where nothing could be audited."""
-
-    @property
-    def leaks(self) -> bool:
-        """Whether the whole interval of that model's AUC is above chance."""
-        return self.together is not None and (self.together.low or 0) > CHANCE
-
-    def __str__(self) -> str:
-        """Say in a sentence what was found."""
-        if self.together is None:
-            return f"{self.name}: too few groups or features to be audited"
-        which = " from ".join(self.classes) if len(self.classes) == 2 else "its values apart"  # noqa: PLR2004
-        told = f"what is no anatomy tells {which} with AUC {_worded(self.together)}"
-        counted = f"{self.images} images of {self.groups} groups"
-        if not self.leaks:
-            return f"{self.name}: no shortcut is seen: {told}, where 0.5 is chance ({counted})"
-        alone = [each for each in self.features if (each.auc.low or 0) > CHANCE]
-        most = f"; {alone[0].feature} alone with {_worded(alone[0].auc)}" if alone else ""
-        if any(each.feature == WRITTEN for each in alone):
-            most += "; labels are written into the pictures"
-        return f"{self.name}: {told}{most}; a model may learn that instead ({counted})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,9 +223,3 @@ def _associations(
     ]
     telling = sorted(found, key=lambda each: (-(each.auc.value or 0), each.feature))
     return tuple(telling), model_auc(units, [*columns.values()], resampling)
-
-
-def _worded(auc: Estimate) -> str:
-    if auc.low is None or auc.high is None:
-        return f"{auc.value or CHANCE:.2f} [no interval]"
-    return f"{auc.value:.2f} [{auc.low:.2f}, {auc.high:.2f}]"
