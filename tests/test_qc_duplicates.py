@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 import thyrodata
 from tests import toy
@@ -46,6 +46,22 @@ def scaled(pixels: Grey, width: int, height: int) -> Grey:
 def echo(pixels: Grey) -> Grey:
     x0, y0, x1, y1 = BOX
     return pixels[y0:y1, x0:x1]
+
+
+def marked(pixels: Grey) -> Grey:
+    image = Image.fromarray(pixels)
+    draw = ImageDraw.Draw(image)
+    for x, y in ((210, 150), (290, 190)):
+        draw.line((x - 6, y, x + 6, y), 230, 2)
+        draw.line((x, y - 6, x, y + 6), 230, 2)
+    draw.text((330, 250), "TIRADS 4C", 240, ImageFont.load_default(14))
+    return np.asarray(image)
+
+
+def blanked(pixels: Grey) -> Grey:
+    covered = pixels.copy()
+    covered[200:260, 180:300] = 0
+    return covered
 
 
 def record(name: str, data: bytes, group: str = "", **fields: Any) -> ImageRecord:
@@ -100,6 +116,17 @@ COPIES: dict[str, Callable[[Grey], bytes]] = {
     "twice the size": lambda g: png(scaled(g, 1120, 720)),
     "cut to the echo and a square of 256": lambda g: png(scaled(echo(g), 256, 256)),
     "cut to the echo, mirrored and scaled": lambda g: jpeg_bytes(scaled(echo(g)[:, ::-1], 224, 224)),
+    "cropped and halved": lambda g: png(scaled(g[40:300, 100:460], 180, 130)),
+    "cropped, mirrored and compressed": lambda g: jpeg_bytes(np.ascontiguousarray(g[30:, 90:500][:, ::-1])),
+    "cropped, mirrored and enlarged by uneven factors": lambda g: png(
+        scaled(g[20:320, 60:][:, ::-1], 700, 380)
+    ),
+    "half of each side, compressed": lambda g: jpeg_bytes(
+        np.ascontiguousarray(g[90:270, 140:420]), quality=75
+    ),
+    "with calipers and a text": lambda g: jpeg_bytes(marked(g), quality=85),
+    "cropped and scaled, with calipers and a text": lambda g: png(scaled(marked(g)[20:, 50:], 400, 260)),
+    "with a blanked part": lambda g: png(blanked(g)),
     "brightened": lambda g: png(np.minimum(g * 1.3 + 5, 255).astype(np.uint8)),
 }
 
@@ -121,7 +148,7 @@ def test_what_was_done_to_a_copy_is_said(tmp_path: Path) -> None:
     assert str(pair).startswith("mirrored left to right and scaled from 560 x 360 px to 280 x 180 px, ")
 
 
-def test_the_same_neck_with_another_nodule_or_with_calipers_is_no_copy(tmp_path: Path) -> None:
+def test_the_same_neck_with_another_nodule_is_no_copy(tmp_path: Path) -> None:
     files = {
         "nodules": png(picture(7, nodules=3)),
         "healthy, mirrored": png(picture(7, nodules=0)[:, ::-1]),
@@ -129,6 +156,24 @@ def test_the_same_neck_with_another_nodule_or_with_calipers_is_no_copy(tmp_path:
     }
     clusters = find_duplicates([made(tmp_path / "d", files)]).clusters
     assert clusters == (("toy/healthy, mirrored", "toy/healthy, scaled"),)
+
+
+def test_marks_that_only_one_has_are_said(tmp_path: Path) -> None:
+    files = {"a": png(picture(5)), "b": png(blanked(picture(5)))}
+    (pair,) = find_duplicates([made(tmp_path / "d", files)]).pairs
+    assert isinstance(pair, Altered)
+    assert str(pair).startswith("with other marks or a blanked part (")
+
+
+def test_dark_frames_and_empty_screens_of_one_scanner_are_no_copies(tmp_path: Path) -> None:
+    files = {}
+    for seed in range(6):
+        dark = phantom(PhantomSpec(seed=seed))
+        x0, y0, x1, y1 = dark.echo_box
+        pixels = dark.pixels.copy()
+        pixels[y0:y1, x0:x1] = pixels[y0:y1, x0:x1] // 20 if seed % 2 else 0
+        files[f"{seed}"] = jpeg_bytes(pixels, quality=90 + seed)
+    assert [p for p in find_duplicates([made(tmp_path / "d", files)]).pairs if isinstance(p, Altered)] == []
 
 
 @pytest.mark.slow

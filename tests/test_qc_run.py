@@ -326,7 +326,7 @@ def test_duplicates_of_many_clusters_are_not_all_printed(capsys):
     said = capsys.readouterr().out
     assert said.count("one picture: toy/") == LISTED
     assert "one picture: 5 more" in said
-    assert "25   scaled, turned or brightened" in said
+    assert "25   scaled, turned, brightened or marked" in said
     assert "1 image could not be read, toy/z first" in said
 
 

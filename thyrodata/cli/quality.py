@@ -34,7 +34,7 @@ __all__ = [
 SHOWN = 3
 """Issues of a rule that a terminal shows; the report has all."""
 
-ALTERED = "scaled, turned or brightened"
+ALTERED = "scaled, turned, brightened or marked"
 
 LISTED = 20
 """Clusters that a terminal shows; the JSON and the table of links have all."""

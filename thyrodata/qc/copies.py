@@ -18,7 +18,7 @@ class Copies:
     """Images that show one picture."""
 
     pairs: tuple[Same | Altered, ...]
-    """Those at one scale first, then those scaled or turned."""
+    """Those at one scale first, then those scaled, turned or marked."""
     clusters: tuple[tuple[str, ...], ...]
     """Image ids that pairs tie together, each in the order of the pictures, and so are the clusters."""
     unread: tuple[str, ...]

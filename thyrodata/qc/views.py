@@ -7,6 +7,8 @@ hashes are (Zauner, "Implementation and benchmarking of perceptual image hash fu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -15,8 +17,23 @@ from numpy.typing import NDArray
 
 from thyrodata.duplicates.pixels import Grey
 from thyrodata.echo import Doubt, find_echo
+from thyrodata.schema.record import PixelBox
 
-__all__ = ["FEATURES", "VIEWS", "Turn", "features_of", "shrunk", "turned", "turning_signs", "view_of"]
+__all__ = [
+    "FEATURES",
+    "VIEWS",
+    "Box",
+    "Overlay",
+    "Turn",
+    "features_of",
+    "levels_of",
+    "turned",
+    "turning_signs",
+    "views_of",
+]
+
+Box = tuple[float, float, float, float]
+"""x0, y0, x1, y1 in pixels, whole or not."""
 
 SQUARE = 64
 """Pixels a side of what is described."""
@@ -53,6 +70,20 @@ class Turn(Enum):
         }[self]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlay:
+    """How one picture may lie on another."""
+
+    first: int
+    """The place of a picture."""
+    second: int
+    """That of a later one."""
+    turn: Turn
+    """Of the second."""
+    boxes: tuple[Box, Box]
+    """What both show, in each as it is stored."""
+
+
 def turned(pixels: NDArray[Any], turn: Turn) -> NDArray[Any]:
     """Return a picture turned. Each turn is its own inverse."""
     down, across = turn.value
@@ -67,30 +98,29 @@ def turning_signs(turn: Turn) -> NDArray[np.float32]:
     return np.outer(rows, columns).ravel()
 
 
-def view_of(grey: Grey, view: int) -> Grey:
-    """Return a view of a picture: 0 is the whole, 1 its echo region, the whole if that is in doubt."""
-    box = find_echo(grey) if view else Doubt.NONE
-    if isinstance(box, Doubt):
-        return grey
-    x0, y0, x1, y1 = box
-    return grey[y0:y1, x0:x1]
+def views_of(grey: Grey) -> tuple[PixelBox, PixelBox]:
+    """Return the views of a picture: the whole, and its echo region, the whole again if that is in doubt."""
+    whole = (0, 0, grey.shape[1], grey.shape[0])
+    echo = find_echo(grey)
+    return whole, whole if isinstance(echo, Doubt) else echo
 
 
-def shrunk(grey: Grey, side: int) -> NDArray[np.float32]:
-    """Return a view as a square of so many pixels a side, in grey levels of 8 bits."""
+def levels_of(grey: Grey, box: Box, *sizes: tuple[int, int]) -> NDArray[np.float32]:
+    """Return what a box shows, in grey levels of 8 bits, scaled to each size (width, height) in turn."""
     from PIL import Image  # noqa: PLC0415 -- rules of records alone do without
 
-    levels = grey.astype(np.float32) / (1 if grey.dtype == np.uint8 else 256)
-    picture = Image.fromarray(levels)
-    # Bicubic with antialiasing: each side may be shrunk or enlarged.
-    return np.asarray(picture.resize((side, side), Image.Resampling.BICUBIC), np.float32)
+    levels = Image.fromarray(grey.astype(np.float32) / (1 if grey.dtype == np.uint8 else 256))
+    for size in sizes:
+        # Bicubic with antialiasing: each side may be shrunk or enlarged.
+        levels, box = levels.resize(size, Image.Resampling.BICUBIC, box=box), (0, 0, *size)
+    return np.asarray(levels, np.float32)
 
 
-def features_of(grey: Grey) -> NDArray[np.float32]:
+def features_of(grey: Grey, views: Sequence[PixelBox]) -> NDArray[np.float32]:
     """Return the features of each view of a picture: (VIEWS, FEATURES)."""
     from scipy.fft import dctn  # noqa: PLC0415 -- rules of records alone do without
 
-    squares = np.stack([shrunk(view_of(grey, view), SQUARE) for view in range(VIEWS)])
+    squares = np.stack([levels_of(grey, view, (SQUARE, SQUARE)) for view in views])
     waves = dctn(squares, axes=(1, 2), norm="ortho")
     kept = waves[:, DOWN.start : DOWN.stop, ACROSS.start : ACROSS.stop]
     return np.ascontiguousarray(kept, np.float32).reshape(VIEWS, FEATURES)
