@@ -29,6 +29,7 @@ from thyrodata.io.raw import named_file
 from thyrodata.io.workspace import check_apart
 from thyrodata.reports.datapage.beside import CLUSTERS
 from thyrodata.reports.datapage.beside import Beside as Files
+from thyrodata.reports.datapage.quality import copies, joined_clusters
 from thyrodata.revision import opened
 from thyrodata.schema.geometry import Mask
 from thyrodata.schema.plain import to_plain
@@ -157,7 +158,7 @@ def look_at(browsed: Browsed, port: int = PORT, ready: Callable[[str], None] | N
 
 def _info(dataset: Dataset, split: str | None, previews: Path, hu_offset: float | None) -> dict[str, Any]:
     """Return what the FiftyOne dataset says of itself: equal where it would be made equal again."""
-    shown = {RECORDS_FILE, MANIFEST, ISSUES, MARKERS, *CLUSTERS}
+    shown = {RECORDS_FILE, MANIFEST, ISSUES, MARKERS, CLUSTERS}
     sums = {
         path: digest
         for path, digest in read_sums(dataset.path / SUMS).items()
@@ -198,6 +199,7 @@ def _beside(dataset: Dataset, tags: Tags) -> Beside:
     issues = defaultdict(list)
     for issue in found or ():
         issues[issue.image_id].append(issue)
+    clusters = joined_clusters(files.clusters(), copies(found or ()))
     return Beside(
         splits={
             split: {each: part for part, ids in dataset.split(split).items() for each in ids}
@@ -205,7 +207,7 @@ def _beside(dataset: Dataset, tags: Tags) -> Beside:
         },
         issues=None if found is None else {each: tuple(said) for each, said in issues.items()},
         marks=_marks(dataset, files),
-        same_pictures={each: cluster[0] for cluster in files.clusters() for each in cluster},
+        same_pictures={each: cluster[0] for cluster in clusters for each in cluster},
         tags=tags,
     )
 
