@@ -77,8 +77,9 @@ def test_a_drawing_is_found_and_named(kind):
         planted = plant(pixels, inside(box), [PLANTED[kind]], np.random.default_rng(seed), level=235)
         found.append(find_marks(jpeg(planted.pixels, 90), box))
     # Arrows whose filled head is wider than a stroke are missed in grey.
-    assert sum(marks.has_marks for marks in found) >= 5
-    assert sum(kind in marks.kinds for marks in found) >= 5, [marks.kinds for marks in found]
+    least = 5 if kind is MarkKind.ARROW else 7
+    assert sum(marks.has_marks for marks in found) >= least
+    assert sum(kind in marks.kinds for marks in found) >= least, [marks.kinds for marks in found]
 
 
 @pytest.mark.parametrize("asked", [{}, {"dual": True}, {"nodules": 3}, {"height": 720, "width": 1100}])
