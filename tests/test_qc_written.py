@@ -180,6 +180,7 @@ def test_measurements_of_a_screen_identify_nobody():
 PLANTED = ("TIRADS 4C", "TI-RADS 3", "EU-TIRADS 5", "BETHESDA IV", "Malignant", "FNA")
 
 
+@pytest.mark.slow
 def test_most_labels_planted_in_echo_are_read_in_several_fonts_sizes_and_colours():
     right = 0
     for number, text in enumerate(PLANTED * 2):
@@ -234,6 +235,7 @@ def test_without_ocr_rules_of_texts_are_not_run_and_that_is_said(tmp_path):
     assert "not run without --ocr: TD204, TD412, TD604" in made.output
 
 
+@pytest.mark.slow
 def test_with_ocr_they_are_run_alike_on_two_workers(tmp_path):
     data = written(tmp_path / "d", "TD204", "TD412", "TD604")
     report = run_qc(data, select=READING, ocr=True, workers=2)
