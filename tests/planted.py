@@ -16,9 +16,20 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
+from thyrodata.qc.marks import MarkKind
+
 __all__ = ["FONTS", "KINDS", "OTHER_FONTS", "Planted", "degraded", "inside", "jpeg", "plant"]
 
-KINDS = ("x", "+", "dots", "arrow", "contour", "text", "body")
+KINDS = {
+    "x": MarkKind.CROSS,
+    "+": MarkKind.PLUS,
+    "dots": MarkKind.DOTS,
+    "arrow": MarkKind.ARROW,
+    "contour": MarkKind.CONTOUR,
+    "text": MarkKind.TEXT,
+    "body": MarkKind.BODY_MARK,
+}
+"""What is planted, by how it is asked for, and what it is."""
 COLOURS = ((0, 228, 228), (240, 220, 40), (60, 230, 60), (240, 120, 30), (230, 80, 230), (90, 170, 255))
 LETTERS = "ABCDTXY1234"
 PHRASES = ("NODULE 2", "RIGHT LOBE", "LT TRANS", "TI-RADS 4", "ISTHMUS", "Cyst?", "LEVEL IV", "BX SITE 3")

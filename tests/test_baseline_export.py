@@ -28,6 +28,7 @@ import onnx
 import onnxruntime as runtime
 import torch
 from torchvision import models
+from toy import converted_release
 
 from thyrodata.baselines import measuring
 from thyrodata.baselines.exporting import run as exporting
@@ -259,11 +260,7 @@ def test_probabilities_of_another_shape_or_that_are_no_numbers_are_not_the_same(
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    (folder / "raw").mkdir()
-    write_release(folder / "raw", cases=24)
-    convert("ddti", folder / "raw", folder / "ddti")
-    return folder / "ddti"
+    return converted_release(tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture(scope="module")

@@ -13,13 +13,11 @@ from hashlib import sha256
 
 import numpy as np
 import pytest
-from toy import finding, make_dataset, record
+from toy import converted_release, finding, make_dataset, record
 
 from thyrodata.baselines.cost import read_cost
 from thyrodata.baselines.recipes import find_recipe
 from thyrodata.baselines.recipes.plan import plan
-from thyrodata.conversion import convert
-from thyrodata.demo import write_release
 from thyrodata.errors import TrainingError
 from thyrodata.io.png import encode_png
 from thyrodata.schema.geometry import Polygon, PolygonPart
@@ -44,11 +42,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit", "ignore::Deprecatio
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    (folder / "raw").mkdir()
-    write_release(folder / "raw", cases=24)
-    convert("ddti", folder / "raw", folder / "ddti")
-    return folder / "ddti"
+    return converted_release(tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture(scope="module")

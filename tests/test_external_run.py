@@ -12,10 +12,8 @@ pytest.importorskip("torch", reason="make trainers installs it")
 import torch
 
 from tests.test_external import jpeg, picture
-from tests.toy import graded, make_dataset, record
-from thyrodata.conversion import convert
+from tests.toy import converted_release, graded, make_dataset, record
 from thyrodata.dataset import Dataset
-from thyrodata.demo import write_release
 from thyrodata.schema.record import OfficialSplit
 
 torch.set_num_threads(1)
@@ -27,11 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit", "ignore::Deprecatio
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    (folder / "raw").mkdir()
-    write_release(folder / "raw", cases=24)
-    convert("ddti", folder / "raw", folder / "ddti")
-    return folder / "ddti"
+    return converted_release(tmp_path_factory.mktemp("data"))
 
 
 def clinic(folder, images):

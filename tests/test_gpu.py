@@ -37,6 +37,7 @@ from test_training import (  # noqa: E402
     stop_after,
 )
 from test_training import settings as small_settings  # noqa: E402
+from toy import converted_release  # noqa: E402
 
 from thyrodata.baselines.checkpoints import CheckpointKind, read_checkpoint  # noqa: E402
 from thyrodata.baselines.cost import read_cost  # noqa: E402
@@ -50,9 +51,7 @@ from thyrodata.baselines.training.cache import Learnt  # noqa: E402
 from thyrodata.baselines.training.predicting import predict  # noqa: E402
 from thyrodata.baselines.training.run import train  # noqa: E402
 from thyrodata.baselines.training.settings import Optimisation  # noqa: E402
-from thyrodata.conversion import convert  # noqa: E402
 from thyrodata.dataset import Dataset  # noqa: E402
-from thyrodata.demo import write_release  # noqa: E402
 from thyrodata.errors import TrainingError, UsageError  # noqa: E402
 from thyrodata.io.masks import decode_mask  # noqa: E402
 
@@ -73,11 +72,7 @@ def dataset(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    (folder / "raw").mkdir()
-    write_release(folder / "raw", cases=24)
-    convert("ddti", folder / "raw", folder / "ddti")
-    return folder / "ddti"
+    return converted_release(tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture

@@ -27,21 +27,6 @@ ASKED = {
     MarkKind.DOTS: {"dotted_line": True},
     MarkKind.TEXT: {"burned_in_text": "TIRADS 4C"},
 }
-NAMES = dict(
-    zip(
-        KINDS,
-        (
-            MarkKind.CROSS,
-            MarkKind.PLUS,
-            MarkKind.DOTS,
-            MarkKind.ARROW,
-            MarkKind.CONTOUR,
-            MarkKind.TEXT,
-            MarkKind.BODY_MARK,
-        ),
-        strict=True,
-    )
-)
 PLANTED = {MarkKind.ARROW: "arrow", MarkKind.CONTOUR: "contour", MarkKind.BODY_MARK: "body"}
 
 
@@ -115,7 +100,7 @@ def test_ink_is_named_by_its_shape(kind):
             window = (slice(int(y) - arm, int(y) + arm), slice(int(x) - arm, int(x) + arm))
         else:
             window = (slice(None), slice(None))
-        named.append(kind_of(*np.nonzero(made.inks[kind][window])) is NAMES[kind])
+        named.append(kind_of(*np.nonzero(made.inks[kind][window])) is KINDS[kind])
     assert sum(named) >= 15, named
 
 

@@ -7,7 +7,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from thyrodata.conversion import convert
 from thyrodata.dataset import MANIFEST, RECORDS_FILE, Dataset, seal, write_manifest
+from thyrodata.demo import write_release
 from thyrodata.io.parquet import batch_of, stream_as, write_records
 from thyrodata.partition import write_splits
 from thyrodata.schema.geometry import Geometry
@@ -16,7 +18,15 @@ from thyrodata.schema.record import Finding, ImageRecord, ImageRef, Label, Readi
 from thyrodata.schema.vocab import GroupKind, Modality, Structure, TiradsKwak
 from thyrodata.survey import Glance, Survey
 
-__all__ = ["finding", "graded", "make_dataset", "record"]
+__all__ = ["converted_release", "finding", "graded", "make_dataset", "record"]
+
+
+def converted_release(folder: Path, *, cases: int = 24) -> Path:
+    """Convert a synthetic release of DDTI, written for it, into ``folder / "ddti"``."""
+    (folder / "raw").mkdir()
+    write_release(folder / "raw", cases=cases)
+    convert("ddti", folder / "raw", folder / "ddti")
+    return folder / "ddti"
 
 
 def make_dataset(

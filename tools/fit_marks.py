@@ -34,23 +34,6 @@ CALIPERS, INK, SHAPE = (80, 5, 0.2), (60, 6, 0.2), (25, 6, 0.2)
 
 FOLDER = Path(__file__).parents[1] / "thyrodata" / "qc" / "marks"
 
-NAMES = dict(
-    zip(
-        KINDS,
-        (
-            MarkKind.CROSS,
-            MarkKind.PLUS,
-            MarkKind.DOTS,
-            MarkKind.ARROW,
-            MarkKind.CONTOUR,
-            MarkKind.TEXT,
-            MarkKind.BODY_MARK,
-        ),
-        strict=True,
-    )
-)
-"""What the planter's kinds are."""
-
 
 def frame_of(seed: int) -> tuple[np.ndarray, tuple[int, int, int, int], float, np.random.Generator]:
     """Return a clean frame of any gain, its echo region, what to scale it by, and what chooses all else."""
@@ -71,7 +54,7 @@ def pictures() -> Iterator[tuple[np.ndarray, dict[str, np.ndarray], list]]:
         frame, box, scale, chance = frame_of(seed)
         x0, y0, x1, y1 = (round(side * scale) for side in box)
         echo = (slice(y0, y1), slice(x0, x1))
-        other = str(chance.choice(KINDS[2:]))
+        other = str(chance.choice([*KINDS][2:]))
         for kinds in ((), ("x",), ("+",), (other,)):
             made = degraded(plant(frame, inside(box), kinds, chance), chance, scale)
             inks = {kind: ink[echo] for kind, ink in made.inks.items()}
@@ -90,7 +73,7 @@ def shape_rows() -> Iterator[tuple[np.ndarray, MarkKind]]:
                 shares = {name: float(ink[at].mean()) for name, ink in made.inks.items()}
                 name = max(shares, key=lambda one: shares[one])
                 if shares[name] > DRAWN:
-                    yield measured(mark.rows, mark.columns), NAMES[name]
+                    yield measured(mark.rows, mark.columns), KINDS[name]
 
 
 def caliper_rows(evidence: Evidence, inks: dict[str, np.ndarray], centres: list) -> Iterator[tuple]:

@@ -17,21 +17,18 @@ from thyrodata.curation.report import chosen_split
 from thyrodata.curation.tags import kept_tags
 from thyrodata.dataset import MANIFEST, RECORDS_FILE, Dataset
 from thyrodata.engine import Progress
-from thyrodata.errors import DatasetError, OutputError
+from thyrodata.errors import OutputError
 from thyrodata.exports.fiftyone.app import PORT, served
 from thyrodata.exports.fiftyone.browsing import Beside, Built, FoundMarks, build_dataset
 from thyrodata.exports.fiftyone.connection import MADE_BY, open_fiftyone, slug_of
 from thyrodata.exports.fiftyone.previews import Previews
 from thyrodata.exports.fiftyone.tagging import Tags, made_here, read_tags
 from thyrodata.io.hashes import SUMS, read_sums
-from thyrodata.io.parquettable import read_parquet_table
-from thyrodata.io.raw import named_file
 from thyrodata.io.workspace import check_apart
 from thyrodata.reports.datapage.beside import CLUSTERS
 from thyrodata.reports.datapage.beside import Beside as Files
 from thyrodata.reports.datapage.quality import copies, joined_clusters
 from thyrodata.revision import opened
-from thyrodata.schema.geometry import Mask
 from thyrodata.schema.plain import to_plain
 
 __all__ = ["Browsed", "browse_dataset", "look_at"]
@@ -206,33 +203,16 @@ def _beside(dataset: Dataset, tags: Tags) -> Beside:
             for split in dataset.splits
         },
         issues=None if found is None else {each: tuple(said) for each, said in issues.items()},
-        marks=_marks(dataset, files),
+        marks=_marks(files),
         same_pictures={each: cluster[0] for cluster in clusters for each in cluster},
         tags=tags,
     )
 
 
-def _marks(dataset: Dataset, files: Files) -> Mapping[str, FoundMarks]:
-    if files.read(MARKERS) is None:
-        return {}
-    try:
-        rows = read_parquet_table(named_file(dataset.path / MARKERS)).rows
-        return {
-            row["image_id"]: FoundMarks(
-                marked=row["has_marker"] == "yes",
-                score=float(row["score"]),
-                kinds=row["kinds"],
-                mask=Mask(
-                    height=int(row["mask_height"]), width=int(row["mask_width"]), counts=row["mask_counts"]
-                )
-                if row["mask_counts"]
-                else None,
-            )
-            for row in rows
-        }
-    except (ValueError, KeyError) as error:
-        raise DatasetError(
-            f"the marks that were found cannot be read: {error}",
-            where=str(dataset.path / MARKERS),
-            hint="run `thyrodata qc markers` again",
-        ) from None
+def _marks(files: Files) -> Mapping[str, FoundMarks]:
+    return {
+        image_id: FoundMarks(
+            marked=each.has_marker, score=each.score, kinds="+".join(each.kinds), mask=each.mask
+        )
+        for image_id, each in (files.markers() or {}).items()
+    }
