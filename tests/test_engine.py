@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from thyrodata.engine import Destination, Run, plan_items, run_items
 from thyrodata.errors import CaseError, RawLayoutError
 from thyrodata.io.parquet import read_chunk, records_of
 from thyrodata.io.png import PngEncoder
-from thyrodata.io.raw import Raw, RawFile
+from thyrodata.io.raw import Raw, RawFile, show_path
 from thyrodata.sample import Absent, Encode, Sample
 from thyrodata.schema.record import ImageRecord, ImageRef
 from thyrodata.schema.vocab import GroupKind, Modality
@@ -119,6 +120,21 @@ def test_a_link_out_of_the_source_is_not_followed(raw: Path, tmp_path: Path) -> 
     (raw / "link.seed").symlink_to(tmp_path / "secret.seed")
     with pytest.raises(RawLayoutError, match="leads out of the source"):
         run(raw, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        (b"a b/1_2.jpg", "a b/1_2.jpg"),
+        ("é/ü.jpg".encode(), "é/ü.jpg"),
+        (b"a\nb.jpg", "a\\nb.jpg"),
+        (b"a\x7f.jpg", "a\\x7f.jpg"),
+        (b"\xff.jpg", "\\xff.jpg"),
+        ("\u2028.jpg".encode(), "\\u2028.jpg"),
+    ],
+)
+def test_a_path_is_shown_as_a_line_that_prints(path: bytes, shown: str) -> None:
+    assert show_path(os.fsdecode(path)) == shown
 
 
 def test_a_file_that_vanishes_after_listing_is_named(raw: Path, tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 from collections.abc import Callable
 from dataclasses import MISSING, FrozenInstanceError, fields, is_dataclass
 from enum import Enum
@@ -295,6 +297,10 @@ INVALID: dict[str, tuple[Callable[[], object], str]] = {
     "mask: character after the last": (lambda: Mask(height=2, width=3, counts="p"), "outside"),
     "mask: a run below zero": (lambda: Mask(height=2, width=3, counts="6O1"), "negative"),
     "mask: a number that does not end": (lambda: Mask(height=2, width=3, counts="6P"), "inside a number"),
+    "mask: a number of fourteen characters": (
+        lambda: Mask(height=2, width=3, counts="V" + "P" * 12 + "0"),
+        "longer",
+    ),
     "mask: a number without end": (lambda: Mask(height=2, width=3, counts="o" * 1_000_000), "longer"),
     "calipers: infinite": (lambda: Calipers(long=((0.0, 0.0), (inf, 1.0))), "finite"),
     "calipers: infinite short axis": (
@@ -418,6 +424,9 @@ def test_an_invalid_object_cannot_be_built(name: str) -> None:
 VALID: dict[str, Callable[[], object]] = {
     "a box without area": lambda: Box(x=-1.5, y=0.0, width=0.0, height=0.0),
     "a mask whose first run is zero": lambda: Mask(height=2, width=3, counts="06"),
+    "a mask whose number is written with thirteen characters": lambda: Mask(
+        height=2, width=3, counts="V" + "P" * 11 + "0"
+    ),
     "a path with dots and spaces in its names": lambda: image(path="images/a b/..x..y.png"),
     "a box kept whole": lambda: crop(kept_box=(0, 0, 9, 8)),
     "a newborn": lambda: Age(years=0),
@@ -502,6 +511,16 @@ def test_terms_are_unique_and_parse_back() -> None:
             assert term.scheme == scheme
             assert str(term) == f"{scheme}/{term.value}"
             assert parse_term(str(term)) is term
+
+
+def test_a_word_that_has_travelled_is_the_same_key() -> None:
+    """Words are hashed by identity, which is right as long as each stays the one object."""
+    words = [*TiradsKwak, *Coverage, *GroupKind, *Modality, *Structure]
+    travelled = [pickle.loads(pickle.dumps(word)) for word in words]  # noqa: S301 -- pickled a moment ago
+    travelled += [*copy.deepcopy(words), *(type(word)(word.value) for word in words)]
+    places = {word: place for place, word in enumerate(words)}
+    assert [places[word] for word in travelled] == [*range(len(words))] * 3
+    assert {Label(value=word): word for word in TiradsKwak}[Label(value=TiradsKwak.T5)] is TiradsKwak.T5
 
 
 @pytest.mark.parametrize("text", ["tirads/4", "", "4a", "TIRADS-KWAK/4a", "/"])

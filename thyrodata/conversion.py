@@ -55,6 +55,7 @@ class Conversion:
     """What was made; ``None`` for a dry run."""
 
 
+@collector_paused()
 def convert(
     name: str,
     raw: str | Path,
@@ -128,10 +129,7 @@ def convert(
         job.check_kind()
     if dry_run:
         return job.report(job.read(None, workers, progress), None, target)
-    with (
-        opened_workspace(target, job.state, MANIFEST, resume=resume, overwrite=overwrite) as space,
-        collector_paused(),
-    ):
+    with opened_workspace(target, job.state, MANIFEST, resume=resume, overwrite=overwrite) as space:
         return job.build(space, workers, progress)
 
 

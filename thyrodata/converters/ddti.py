@@ -105,18 +105,19 @@ class Ddti:
             CaseError: The case file is missing, broken or of another case, or it and the images do not fit.
         """
         xml = _one(item, [file for file in item.files if file.suffix == ".xml"], f"case file {item}")
-        root = parse_xml(xml.read(), str(xml))
-        said = _said(item.number, texts(root, str(xml), nested={"mark"}), str(xml))
-        marks = _marks(root, str(xml))
+        where = str(xml)
+        root = parse_xml(xml.read(), where)
+        said = _said(item.number, texts(root, where, nested={"mark"}), where)
+        marks = _marks(root, where)
         images: dict[str, list[RawFile]] = {number: [] for number in marks}
         for file in item.files:
             if file is not xml:
                 images.setdefault(file.stem.partition("_")[2], []).append(file)
         if not images:
-            raise CaseError("the case has no image", where=str(xml), hint="copy it again from the release")
+            raise CaseError("the case has no image", where=where, hint="copy it again from the release")
         for number in sorted(images, key=int):
             file = _one(item, images[number], f"image {item.number}_{number}.jpg")
-            yield _sample(file.image(), item.number, said, marks.get(number), str(xml))
+            yield _sample(file.image(), item.number, said, marks.get(number), where)
 
 
 def _one(item: DdtiCase, files: list[RawFile], what: str) -> RawFile:
@@ -176,18 +177,17 @@ def _marks(root: Element, where: str) -> dict[str, tuple[int, str]]:
     marks: dict[str, tuple[int, str]] = {}
     for position, mark in enumerate(root.iterfind("mark"), 1):
         fields = texts(mark, where)
-        place = f"{where}:{mark.sourceline}"
         image = fields.get("image", "").strip()
         if set(fields) != {"image", "svg"} or not _NUMBER.fullmatch(image):
             raise CaseError(
                 f"mark {position} has not one image number and one svg",
-                where=place,
+                where=f"{where}:{mark.sourceline}",
                 hint="compare the file with the release",
             )
         if image in marks:
             raise CaseError(
                 f"two marks are of image {image}",
-                where=place,
+                where=f"{where}:{mark.sourceline}",
                 hint="compare the file with the release",
             )
         marks[image] = (position, fields["svg"])

@@ -26,6 +26,7 @@ _FILE = re.compile(r"((?:trainval|test)-(?:image|mask))/([0-9]{4})\.jpg")
 _NAME = re.compile(r"([0-9]{4})\.jpg")
 _FOLDERS = ("trainval-image", "trainval-mask", "test-image", "test-mask")
 _FOLDS = tuple(f"fold{number}" for number in range(5))
+_PARTS = ("train", "val")
 _TABLES = (*(f"tn3k-trainval-{fold}.json" for fold in _FOLDS), "label4trainval.csv", "label4test.csv")
 _AGAIN = "copy it again from the release"
 
@@ -139,11 +140,10 @@ def _splits(
             where=str(folds[0]),
             hint="complete the folder from the release, and remove what was added",
         )
-    parts = [read_index_split(file, ("train", "val"), len(images)) for file in folds]
+    parts = [read_index_split(file, _PARTS, len(images)) for file in folds]
+    made = [{part: OfficialSplit(name=name, part=part) for part in _PARTS} for name in _FOLDS]
     return {
-        number: tuple(
-            OfficialSplit(name=name, part=part) for name, part in zip(_FOLDS, of_image, strict=True)
-        )
+        number: tuple(split[part] for split, part in zip(made, of_image, strict=True))
         for number, of_image in zip(sorted(images), zip(*parts, strict=True), strict=True)
     }
 

@@ -44,8 +44,8 @@ HOLDS = frozenset(
 )
 """The fields of a record that are written beside COCO's own keys."""
 
-_BETWEEN = b",\n"
-"""Stands between the entries of a list: each has a line of its own."""
+_BEFORE = b",\n"
+"""Stands before each entry of a list, without the comma before the first: each has a line of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,8 +174,8 @@ class _Reader:
                 annotation["id"] = int(annotation["finding_id"])
             rasterised += annotation["geometry"] == "polygon" and isinstance(annotation["segmentation"], dict)
         return _Entries(
-            image=json_bytes(entry),
-            annotations=_BETWEEN.join(map(json_bytes, annotations)),
+            image=_BEFORE + json_bytes(entry),
+            annotations=b"".join(_BEFORE + json_bytes(annotation) for annotation in annotations),
             rasterised=rasterised,
         )
 
@@ -191,11 +191,10 @@ class _Reader:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Entries:
-    """The entries of an image as JSON."""
+    """The entries of an image as JSON, each after :data:`_BEFORE`."""
 
     image: bytes
     annotations: bytes
-    """One after the other; nothing, if there are none."""
     rasterised: int
     """Polygons that are written as masks."""
 
@@ -243,17 +242,26 @@ class _PartFile:
     """A COCO file in the making: images go straight to it, annotations wait in a second stream."""
 
     def __init__(self, images: BinaryIO, annotations: BinaryIO) -> None:
-        self._streams = {"images": images, "annotations": annotations}
-        self._separators = {"images": b"\n", "annotations": b"\n"}
+        self._images = _ListFile(images)
+        self._annotations = _ListFile(annotations)
 
     def add(self, entries: _Entries) -> None:
-        self._add("images", entries.image)
-        if entries.annotations:
-            self._add("annotations", entries.annotations)
+        self._images.add(entries.image)
+        self._annotations.add(entries.annotations)
 
-    def _add(self, where: str, text: bytes) -> None:
-        self._streams[where].write(self._separators[where] + text)
-        self._separators[where] = _BETWEEN
+
+class _ListFile:
+    """A list of entries in the making."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._comma = 1
+        """How many bytes are left out: the comma before the first entry."""
+
+    def add(self, entries: bytes) -> None:
+        if entries:
+            self._stream.write(entries[self._comma :])
+            self._comma = 0
 
 
 def _open_parts(target: CocoTarget, stack: ExitStack) -> dict[str, _PartFile]:

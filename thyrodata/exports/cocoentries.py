@@ -10,16 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from itertools import chain, islice
+from itertools import chain
 from typing import Any, NamedTuple
 
 from pycocotools import mask as coco_mask
 
-from thyrodata.exports.view import ViewedFinding, ViewedImage
+from thyrodata.exports.view import ViewedImage
 from thyrodata.io.masks import encode_mask
 from thyrodata.io.rasters import fill_polygon
 from thyrodata.schema.coco import CocoAnnotation, CocoImage, CocoRle
-from thyrodata.schema.geometry import Box, Mask, Polygon
+from thyrodata.schema.geometry import Box, Geometry, Mask, Polygon
 from thyrodata.schema.plain import to_plain, union_tag
 from thyrodata.schema.record import Label, Read
 
@@ -59,14 +59,13 @@ def annotation_entries(
         first: The number of the first annotation.
     """
     height, width = image.record.image.height, image.record.image.width
-    areas = _areas(image.findings, height, width)
-    for number, (viewed, area) in enumerate(zip(image.findings, areas, strict=True), first):
-        finding, geometry = viewed.finding, viewed.geometry
+    for number, (finding, geometry, category) in enumerate(image.findings, first):
+        area = _area(geometry, height, width)
         box = finding.geometry(Box)  # drawn beside the area, if it has one: it need not be the area's extent
         yield {
             "id": number,
             "image_id": image.number,
-            "category_id": categories[viewed.category],
+            "category_id": categories[category],
             "iscrowd": 1 if finding.crowd else 0,
             "bbox": list(box.bbox_xywh_px) if isinstance(box, Box) else area.bbox,
             "area": area.area,
@@ -89,37 +88,27 @@ class _Area(NamedTuple):
     segmentation: list[list[float]] | CocoRle
 
 
-def _areas(findings: Sequence[ViewedFinding], height: int, width: int) -> Iterator[_Area]:
-    """Yield the area of each finding, rasterising all plain rings of an image in one call."""
-    rings = [
-        list(chain.from_iterable(part.exterior))
-        for viewed in findings
-        if isinstance(viewed.geometry, Polygon)
-        for part in viewed.geometry.parts
-    ]
-    filled = zip(rings, coco_mask.frPyObjects(rings, height, width) if rings else (), strict=True)
-    for viewed in findings:
-        match viewed.geometry:
-            case Polygon() as polygon:
-                yield _polygon_area(polygon, [*islice(filled, len(polygon.parts))], height, width)
-            case Mask(counts=counts):
-                rle: CocoRle = {"size": [height, width], "counts": counts}
-                bbox = coco_mask.toBbox(rle).tolist()
-                yield _Area(bbox, int(coco_mask.area(rle)), rle)
-            case Box() as box:
-                yield _Area(list(box.bbox_xywh_px), box.width * box.height, [])
+def _area(geometry: Geometry, height: int, width: int) -> _Area:
+    match geometry:
+        case Polygon() as polygon:
+            return _polygon_area(polygon, height, width)
+        case Mask(counts=counts):
+            rle: CocoRle = {"size": [height, width], "counts": counts}
+            return _Area(coco_mask.toBbox(rle).tolist(), int(coco_mask.area(rle)), rle)
+        case Box() as box:
+            return _Area(list(box.bbox_xywh_px), box.width * box.height, [])
+    raise TypeError(f"a {union_tag(type(geometry))} has no area: the view was not asked for areas")
 
 
-def _polygon_area(
-    polygon: Polygon, filled: Sequence[tuple[list[float], Any]], height: int, width: int
-) -> _Area:
-    rings = [ring for ring, _ in filled]
+def _polygon_area(polygon: Polygon, height: int, width: int) -> _Area:
+    rings = [list(chain.from_iterable(part.exterior)) for part in polygon.parts]
     bbox = _extent(rings)
     if any(part.holes for part in polygon.parts):
         pixels = fill_polygon(polygon, width, height)
         rle: CocoRle = {"size": [height, width], "counts": encode_mask(pixels).counts}
         return _Area(bbox, int(pixels.sum()), rle)
-    raster = filled[0][1] if len(filled) == 1 else coco_mask.merge([raster for _, raster in filled])
+    rasters = coco_mask.frPyObjects(rings, height, width)
+    raster = rasters[0] if len(rasters) == 1 else coco_mask.merge(rasters)
     return _Area(bbox, int(coco_mask.area(raster)), rings)
 
 

@@ -23,13 +23,13 @@ import pyarrow.compute as pc
 from thyrodata.errors import SchemaError
 from thyrodata.schema.geometry import Point
 from thyrodata.schema.plain import FieldHint, field_hints, strip_none, union_tag
-from thyrodata.schema.record import Label, Reading
+from thyrodata.schema.record import Label, OfficialSplit, Reading
 from thyrodata.schema.vocab import Term, parse_term
 
 __all__ = ["decode", "encode", "objects"]
 
 
-REPEATED = (Label, Reading)
+REPEATED = (Label, OfficialSplit, Reading)
 """Classes of which the same few objects come again by the thousand, and never null: they are shared."""
 
 
@@ -112,18 +112,24 @@ def decode(array: pa.Array, hint: Any) -> list[Any]:
         return _decode_tuples(array, get_args(bare))
     if is_dataclass(bare):
         return _decode_objects(array, bare)
-    scalars = _scalars(array)
-    if issubclass(bare, Term):
-        return [None if text is None else parse_term(text) for text in scalars]
-    return _members(scalars, bare) if issubclass(bare, Enum) else scalars
+    return _decode_words(array, bare) if issubclass(bare, Enum) else _scalars(array)
 
 
-def _members(values: list[Any], enum: type[Enum]) -> list[Any]:
-    members = {None: None, **{member.value: member for member in enum}}
+def _decode_words(array: pa.StringArray, enum: type[Enum]) -> list[Any]:
+    """Return the members of a vocabulary, each different word looked up once: there are few."""
+    coded = array.dictionary_encode()
+    words = coded.dictionary.to_pylist()
+    members = [_member(word, enum) for word in words] + [None]
+    return [members[code] for code in coded.indices.fill_null(len(words)).to_numpy().tolist()]
+
+
+def _member(word: str, enum: type[Enum]) -> Enum:
+    if issubclass(enum, Term):
+        return parse_term(word)
     try:
-        return [members[value] for value in values]
-    except KeyError as error:
-        raise SchemaError(f"{error.args[0]!r} is not a {enum.__name__}") from None
+        return enum(word)
+    except ValueError:
+        raise SchemaError(f"{word!r} is not a {enum.__name__}") from None
 
 
 def _decode_union(array: pa.StructArray, members: tuple[Any, ...]) -> list[Any]:
@@ -200,21 +206,19 @@ def _builder(cls: Any) -> Callable[[Iterable[Iterable[Any]]], list[Any]]:
 
 
 def _decode_tuples(array: pa.ListArray, args: tuple[Any, ...]) -> list[Any]:
-    offsets = array.offsets.to_numpy().tolist()
-    base = offsets[0]
-    items = array.values[base : offsets[-1]]
+    offsets = array.offsets.to_numpy()
+    starts = offsets - offsets[0]
+    items = array.values[offsets[0] : offsets[-1]]
     points = args[0] == Point
     inner = float if points else args[0]
     if items.null_count and not strip_none(inner)[1]:
         raise SchemaError("an element of a list is missing")
     flat = decode(items, inner) if len(items) else []
-    step = 1
     if points:
-        if any((offset - base) % 2 for offset in offsets):
+        if (starts % 2).any():
             raise SchemaError("a list of points has an odd number of coordinates")
-        flat, step = list(zip(flat[0::2], flat[1::2], strict=True)), 2
-    starts = [(offset - base) // step for offset in offsets]
-    rows: list[Any] = [tuple(flat[a:b]) for a, b in pairwise(starts)]
+        flat, starts = list(zip(flat[0::2], flat[1::2], strict=True)), starts // 2
+    rows: list[Any] = [tuple(flat[a:b]) for a, b in pairwise(starts.tolist())]
     if args[-1] is Ellipsis:
         return rows
     valid = array.is_valid().to_numpy(zero_copy_only=False).tolist()

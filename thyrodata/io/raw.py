@@ -35,6 +35,8 @@ def natural_key(name: str) -> str:
 
 def show_path(path: str) -> str:
     """Return a path as text that any terminal, line of text and JSON file can hold."""
+    if path.isascii() and path.isprintable():  # as nearly all are, and quicker to see
+        return path
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
     return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 

@@ -66,9 +66,13 @@ def _count_names(batch: pa.RecordBatch, column: Column, here: NDArray[np.int64])
             elements = elements.field(below)
     names = elements.field("name").dictionary_encode()
     keys, codes = names.dictionary.to_pylist(), names.indices.to_numpy(zero_copy_only=False)
-    meant = np.isin(of, here)
-    pairs = np.unique(np.stack([of[meant], codes[meant]]), axis=1)
-    return {keys[code]: int(n) for code, n in enumerate(np.bincount(pairs[1], minlength=len(keys))) if n}
+    wanted = np.zeros(batch.num_rows, np.bool_)
+    wanted[here] = True
+    meant = wanted[of]
+    # A record and a name as one number: numpy sorts numbers many times as fast as pairs.
+    pairs = np.unique(of[meant] * len(keys) + codes[meant])
+    counts = np.bincount(pairs % max(len(keys), 1), minlength=len(keys))
+    return {key: int(n) for key, n in zip(keys, counts, strict=True) if n}
 
 
 def _stated(batch: pa.RecordBatch, column: Column) -> NDArray[np.bool_]:

@@ -8,6 +8,7 @@ converter that does it. A geometry may leave its image where the source's does: 
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -45,23 +46,31 @@ MAX_COORDINATE = 1_000_000
 # Characters of a mask's counts: from "0" on in the order of their six bits, of which the highest says that
 # another character follows.
 _COUNTS = re.compile("[0-o]*")
-_ENDLESS = re.compile("[P-o]{13}")  # more than 60 bits: no image has as many pixels
-_LONG = re.compile(b"[P-o]+[0-O]")
+_LONG = re.compile(b"[P-o]+[0-O]?")
 _SHORT = bytes(((code - 48) - 2 * (code - 48 & 0x10)) % 256 for code in range(256))
 """The number of one character, as a signed byte: five bits, of which the highest is the sign."""
+
+_MOST_CHARACTERS = 13
+"""Of a number: more than 60 bits, and no image has as many pixels."""
 
 
 @lru_cache(maxsize=4096)
 def _long_number(text: bytes) -> int:
+    if len(text) > _MOST_CHARACTERS:
+        raise SchemaError("a run of a mask is longer than any image")
+    if text[-1:] >= b"P":
+        raise SchemaError("the counts of a mask end inside a number")
     value = sum((code - 48 & 0x1F) << 5 * place for place, code in enumerate(text))
     negative = text[-1] - 48 & 0x10
     return value - (1 << 5 * len(text)) if negative else value
 
 
 def _check_numbers(points: Iterable[Point], what: str) -> None:
-    numbers = tuple(chain.from_iterable(points))
-    if hypot(*numbers) <= MAX_COORDINATE:  # then each of them is: that is nearly always so, and quick to see
+    xs, ys = zip(*points, strict=True)
+    # Then each of them is: that is nearly always so, and quick to see.
+    if hypot(*xs) <= MAX_COORDINATE and hypot(*ys) <= MAX_COORDINATE:
         return
+    numbers = xs + ys
     if not isfinite(sum(numbers)):  # one infinity or nan makes the sum one
         raise SchemaError(f"a coordinate of a {what} is not a finite number")
     if max(numbers) > MAX_COORDINATE or min(numbers) < -MAX_COORDINATE:
@@ -150,39 +159,39 @@ class Mask:
     def __post_init__(self) -> None:
         if self.height <= 0 or self.width <= 0:
             raise SchemaError(f"a mask has no pixels: {self.height} x {self.width}")
-        if sum(self.runs()) != self.height * self.width:
+        if sum(map(sum, self._runs_by_value())) != self.height * self.width:
             raise SchemaError(f"the runs of a mask do not sum to its {self.height} x {self.width} pixels")
 
     def runs(self) -> tuple[int, ...]:
-        """Return the run lengths, zeros first, in pixels.
+        """Return the run lengths, zeros first, in pixels."""
+        zeros, ones = self._runs_by_value()
+        runs = [0] * (len(zeros) + len(ones))
+        runs[0::2], runs[1::2] = zeros, ones
+        return tuple(runs)
+
+    def _runs_by_value(self) -> tuple[list[int], list[int]]:
+        """Return the lengths of the runs of zeros, and of those of ones.
 
         Each number is six bits a character, five of value and one that says whether another follows, least
         significant first, sign-extended; from the fourth on they are differences to the run two before
         (cocoapi, ``maskApi.c``, ``rleFrString``).
-
-        Raises:
-            SchemaError: The string is not such an encoding.
         """
         if not _COUNTS.fullmatch(self.counts):
             raise SchemaError("the counts of a mask hold a character outside COCO's encoding")
-        if _ENDLESS.search(self.counts):
-            raise SchemaError("a run of a mask is longer than any image")
-        if self.counts[-1:] >= "P":
-            raise SchemaError("the counts of a mask end inside a number")
         text = self.counts.encode()
-        short = memoryview(text.translate(_SHORT)).cast("b")
-        runs: list[int] = []
+        short = array("b", text.translate(_SHORT)).tolist()
+        numbers: list[int] = []
         done = 0
-        for number in _LONG.finditer(text):  # seldom: most numbers are of one character
-            runs += short[done : number.start()]
-            runs.append(_long_number(number[0]))
-            done = number.end()
-        runs += short[done:]
-        runs[1::2] = accumulate(runs[1::2])
-        runs[2::2] = accumulate(runs[2::2])
-        if runs and min(runs) < 0:
+        for long in _LONG.finditer(text):  # seldom: most numbers are of one character
+            numbers += short[done : long.start()]
+            numbers.append(_long_number(long[0]))
+            done = long.end()
+        numbers += short[done:]
+        zeros = numbers[:1] + list(accumulate(numbers[2::2]))
+        ones = list(accumulate(numbers[1::2]))
+        if min(zeros, default=0) < 0 or min(ones, default=0) < 0:
             raise SchemaError("a run of a mask is negative")
-        return tuple(runs)
+        return zeros, ones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -512,21 +512,23 @@ class ImageRecord:
         coverage = {reading.reader: reading.coverage for reading in self.readings}
         nodules = {nodule.nodule_id for nodule in self.nodules}
         for finding in self.findings:
-            where = f"finding {finding.finding_id!r} of {self.image_id}"
             if finding.nodule_id is not None and finding.nodule_id not in nodules:
-                raise SchemaError(f"{where} names a nodule that the record does not have")
+                raise self._odd(finding, "names a nodule that the record does not have")
             if isinstance(finding.origin, Read):
                 reader = finding.origin.reader
                 if reader not in coverage:
-                    raise SchemaError(f"{where} is by {reader!r}, who has no reading")
+                    raise self._odd(finding, f"is by {reader!r}, who has no reading")
                 if coverage[reader] is Coverage.NONE and finding.structure is not Structure.MARKER:
-                    raise SchemaError(f"{where} belongs to a reading that covers nothing")
+                    raise self._odd(finding, "belongs to a reading that covers nothing")
             for geometry in finding.geometries:
                 if isinstance(geometry, Mask) and (geometry.height, geometry.width) != (
                     self.image.height,
                     self.image.width,
                 ):
-                    raise SchemaError(f"{where} has a mask of another size than its image")
+                    raise self._odd(finding, "has a mask of another size than its image")
+
+    def _odd(self, finding: Finding, what: str) -> SchemaError:
+        return SchemaError(f"finding {finding.finding_id!r} of {self.image_id} {what}")
 
     @property
     def coverage(self) -> Coverage | None:

@@ -44,7 +44,16 @@ __all__ = [
 ]
 
 
-class Term(Enum):
+class _Word(Enum):
+    """A member of a closed vocabulary, of which a process has one object: so identity is its hash.
+
+    That of :class:`enum.Enum` is written in Python, and a conversion asks over twenty times an image.
+    """
+
+    __hash__ = object.__hash__
+
+
+class Term(_Word):
     """A value of a published vocabulary. ``str(term)`` is ``scheme/value``."""
 
     _text: str
@@ -285,14 +294,14 @@ def parse_term(text: str) -> Term:
     raise SchemaError(f"{value!r} is not a value of {scheme}", hint=f"its values: {values}")
 
 
-class Modality(Enum):
+class Modality(_Word):
     """How an image was acquired."""
 
     ULTRASOUND = "ultrasound"
     CT = "ct"
 
 
-class Scope(Enum):
+class Scope(_Word):
     """What a label is said of. A label of the case is none of its images."""
 
     CASE = "case"
@@ -301,21 +310,21 @@ class Scope(Enum):
     FINDING = "finding"
 
 
-class Sex(Enum):
+class Sex(_Word):
     """A patient's sex as the source states it."""
 
     FEMALE = "female"
     MALE = "male"
 
 
-class ViewPlane(Enum):
+class ViewPlane(_Word):
     """The plane of an ultrasound image relative to the neck."""
 
     TRANSVERSE = "transverse"
     LONGITUDINAL = "longitudinal"
 
 
-class Location(Enum):
+class Location(_Word):
     """Where in the thyroid a nodule lies."""
 
     LEFT_LOBE = "left-lobe"
@@ -323,7 +332,7 @@ class Location(Enum):
     ISTHMUS = "isthmus"
 
 
-class GroupKind(Enum):
+class GroupKind(_Word):
     """The coarsest identity, nearest to the patient, that a source publishes. A case is not a patient."""
 
     PATIENT = "patient"
@@ -333,7 +342,7 @@ class GroupKind(Enum):
     IMAGE = "image"
 
 
-class Structure(Enum):
+class Structure(_Word):
     """What a finding is a drawing of. Markers (arrows, burned-in calipers) are no anatomy."""
 
     NODULE = "nodule"
@@ -343,7 +352,7 @@ class Structure(Enum):
     MARKER = "marker"
 
 
-class Coverage(Enum):
+class Coverage(_Word):
     """What a reading covered, and so what the absence of a finding means.
 
     ``NONE``: nothing was outlined and nothing may be concluded. ``PARTIAL``: some of what was seen is
@@ -355,7 +364,7 @@ class Coverage(Enum):
     COMPLETE = "complete"
 
 
-class Basis(Enum):
+class Basis(_Word):
     """What a label rests on: malignant by cytology is not malignant by histology."""
 
     IMAGING = "imaging"
