@@ -15,6 +15,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from string import ascii_letters, digits
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,9 @@ HEIGHT, WIDTH = 420, 560
 BANDS = ((20, 40), (40, 80), (80, 120), (120, 200))
 COLOURS = (None, None, None, (1, 1, 0), (0, 1, 1), (0, 1, 0))
 LETTERS = ("R", "L", "7", "A1", "42")
+ANY_LETTER = (1, 1, 1, 1, 2)
+"""Letters or digits in what is drawn at random."""
+
 TIMES = 2
 """How often a text is tried in one picture."""
 
@@ -59,8 +63,7 @@ def rapidocr_alone() -> TextDetector:
             self,
             picture: NDArray[Any],
             *,
-            enlarged: bool = True,  # noqa: ARG002 -- one look is all
-            again: bool = False,  # noqa: ARG002
+            again: bool = False,  # noqa: ARG002 -- one look is all
         ) -> tuple[PixelBox, ...]:
             rgb = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
             found = engine(np.ascontiguousarray(rgb[..., ::-1]), use_det=True, use_cls=False, use_rec=False)
@@ -88,7 +91,8 @@ def main() -> None:
             start = time.process_time()
             lost[ground].append(covered(guard.find(background), background.shape).mean())
             seconds.append(time.process_time() - start)
-            for script, texts in {**SCRIPTS, "few letters": LETTERS}.items():
+            some = ["".join(chance.choice([*ascii_letters, *digits], number)) for number in ANY_LETTER]
+            for script, texts in {**SCRIPTS, "few letters": LETTERS, "any letter": some}.items():
                 low, high = BANDS[chance.integers(len(BANDS))]
                 size = int(np.exp(chance.uniform(np.log(11), np.log(36))))
                 picture, words = burn(

@@ -1,18 +1,19 @@
-"""Single letters are found by their stems wherever they stand, and neither tissue nor noise is one."""
+"""Single letters are found by strokes or colour wherever they stand, and neither tissue nor noise is one."""
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
 from tests.burnedin import burn, covered, jpeg, script_font, tissue
+from thyrodata.capture.brightness import LETTER
 from thyrodata.capture.letters import TALLEST, letter_boxes
 
 
-def found(grey, words):
-    mask = covered(letter_boxes(grey), grey.shape)
+def found(picture, words):
+    mask = covered(letter_boxes(picture), picture.shape)
     return [word.text for word in words if mask[word.ink].mean() >= 0.99]
 
 
@@ -33,6 +34,55 @@ def test_a_letter_alone_on_tissue_is_found(letter, size):
 def test_a_letter_is_found_after_a_lossy_jpeg(letter):
     picture, words = burn(tissue(22, 200, 200), [letter], script_font("Latin", 20), seed=1, contrast=110)
     assert found(jpeg(picture, 75), words) == [letter]
+
+
+@pytest.mark.parametrize("letter", ["3", "8", "C", "G", "S", "X", "a", "e", "s", "v", "y"])
+def test_a_small_letter_without_a_straight_stem_is_found(letter):
+    dark = tissue(25, 200, 200) // 2
+    picture, words = burn(dark, [letter] * 6, script_font("Latin", 15), seed=5, contrast=100)
+    assert len(words) == 6
+    assert len(found(picture, words)) >= 5
+
+
+@pytest.mark.parametrize("letter", ["i", "j", "É", "Å"])
+@pytest.mark.parametrize("size", [16, 24, 32])
+def test_what_stands_above_a_letter_is_covered_with_it(letter, size):
+    font = script_font("Latin", size)
+    picture, words = burn(np.zeros((120, 120), np.uint8), [letter], font, seed=3, contrast=150)
+    assert found(picture, words) == [letter]
+
+
+def test_a_letter_in_tissue_that_touches_a_bright_border_is_found():
+    picture = drawn(["##      "] * 10 + ["########"] * 2) // 2 + np.uint8(60)
+    border = np.pad(picture, ((0, 0), (60, 60)), constant_values=60)
+    border[-12:] = 115
+    assert letter_boxes(border)
+
+
+@pytest.mark.parametrize("quality", [75, 95])
+@pytest.mark.parametrize("colour", [(1, 1, 0), (0, 1, 1), (0, 1, 0)])
+def test_whatever_letter_has_a_colour_is_found_by_that(colour, quality):
+    """A JPEG halves the resolution of colours, and blurs small strokes."""
+    letters = ["S", "z", "4", "L", "o", "k", "9", "m"]
+    font = script_font("Latin", 13)
+    picture, words = burn(tissue(24, 200, 300), letters, font, seed=4, contrast=90, colour=colour)
+    assert len(words) == len(letters)
+    assert found(jpeg(picture, quality), words) == letters
+
+
+def test_what_is_small_and_has_a_colour_beside_colour_flow_is_flow():
+    flow = np.zeros((100, 100, 3), np.uint8)
+    flow[10:20, 10:14, 0] = 30
+    assert letter_boxes(flow) == ((8, 4, 16, 22),)
+    flow[50 : 50 + LETTER, 50 : 50 + LETTER, 0] = 30
+    assert letter_boxes(flow) == ()
+
+
+def test_dots_and_lines_that_have_a_colour_are_no_letters():
+    marks = np.zeros((100, 100, 3), np.uint8)
+    marks[10:90:10, 10:14, 1] = 200
+    marks[50, 30 : 30 + TALLEST + 1, 1] = 200
+    assert letter_boxes(marks) == ()
 
 
 def test_a_letter_takes_its_neighbour_along():
@@ -69,11 +119,19 @@ def test_a_stroke_that_is_uneven_or_faint_or_broad_is_tissue():
     uneven = stem.copy()
     uneven[::2] //= 2
     assert letter_boxes(uneven) == ()
-    assert letter_boxes(stem // 4) == ()
+    assert letter_boxes(stem // 6) == ()
     assert letter_boxes(drawn(["#" * 6] * 12)) == ()
     assert letter_boxes(ndimage.gaussian_filter(stem, 3)) == ()
 
 
+@pytest.mark.parametrize(
+    ("rows", "contrast", "is_letter"), [(12, 45, True), (6, 45, False), (6, 65, True), (12, 35, False)]
+)
+def test_the_longer_a_stroke_is_the_fainter_it_may_be(rows, contrast, is_letter):
+    assert bool(letter_boxes(drawn(["##"] * rows) // 200 * np.uint8(contrast))) == is_letter
+
+
+@example(np.array([[250, 0]] * 8, np.uint8))
 @given(
     hnp.arrays(
         np.uint8, st.tuples(st.integers(1, 30), st.integers(1, 30)), elements=st.sampled_from([0, 250])

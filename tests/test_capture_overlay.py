@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from tests.burnedin import burn, covered, script_font, tissue
-from thyrodata.capture.overlay import STANDING, OverlayWatch
+from thyrodata.capture.overlay import LASTING, STANDING, OverlayWatch
 from thyrodata.capture.text import TextDetector
 
 HEIGHT, WIDTH = 160, 240
@@ -109,6 +109,14 @@ def test_text_that_stands_for_a_few_frames_is_found(clip):
     for picture in watched(clip(200), (drawn, 90, 90 + STANDING)):
         mask |= covered(TextDetector().find_in_strokes(picture), picture.shape)
     assert mask[drawn].all()
+
+
+def test_text_that_lasts_is_seen_with_less_tissue_than_what_stood_briefly():
+    drawn = ink("MARY SMITH 1958", 4)
+    _, _, lasting, brief = watched(sweep(120), (drawn, 50, 50 + LASTING + STANDING))
+    assert (lasting[drawn] >= 60).all()
+    assert (brief[drawn] >= 60).all()
+    assert lasting[~drawn].mean() < 0.8 * brief[~drawn].mean()
 
 
 def test_frames_may_be_rgb_or_of_sixteen_bits_and_may_change_later():

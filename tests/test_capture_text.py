@@ -225,7 +225,7 @@ class Scripted(TextDetector):
         self.looks = list(looks)
         self.number = 0
 
-    def find(self, picture, *, enlarged=True, again=False):
+    def find(self, picture, *, again=False):
         self.number += 1
         return self.looks.pop(0) if self.looks else ()
 
@@ -236,20 +236,39 @@ def test_a_clean_picture_needs_one_look():
     assert (hidden.boxes, hidden.clean, detector.number) == ((), True, 1)
 
 
-@pytest.mark.parametrize(("strokes", "enlarged"), [([], True), ([BLACK], False)], ids=["still", "moving"])
-def test_pictures_of_a_clip_that_moves_are_not_enlarged(strokes, enlarged):
+def test_pictures_of_a_clip_that_moves_are_looked_at_together():
+    """The strokes that stand on it show what the enlarged views would."""
     asked = []
 
     class Asked(TextDetector):
-        def find(self, picture, *, enlarged=True, again=False):
-            asked.append(enlarged)
+        def find(self, picture, *, again=False):
+            asked.append("alone")
+            return ()
+
+        def find_together(self, *pictures, again=False):
+            asked.append(f"{len(pictures)} together")
             return ()
 
         def find_in_strokes(self, strokes, *, again=False):
+            asked.append("strokes")
             return ()
 
-    hide(Asked(), [BLACK, BLACK], strokes)
-    assert asked == [enlarged, enlarged]
+    hide(Asked(), [BLACK, BLACK])
+    assert asked == ["alone", "alone"]
+    asked.clear()
+    hide(Asked(), [BLACK, BLACK], [BLACK])
+    assert asked == ["2 together", "strokes"]
+
+
+def test_text_on_either_picture_of_a_clip_is_found():
+    drawn = [
+        burn(tissue(seed, 300, 400), SCRIPTS["Latin"], script_font("Latin", 18), seed=seed, contrast=contrast)
+        for seed, contrast in ((13, 90), (14, -90))
+    ]
+    mask = covered(DETECTOR.find_together(*(picture for picture, _ in drawn)), (300, 400))
+    inks = [word.ink for _, words in drawn for word in words]
+    assert len(inks) > len(SCRIPTS["Latin"])
+    assert all(mask[ink].mean() > 0.99 for ink in inks)
 
 
 @pytest.mark.parametrize("letter", ["L", "7"])

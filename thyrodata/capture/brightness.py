@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from thyrodata.io.extras import load_extra
 
-__all__ = ["LETTER", "bright_strokes", "brightness", "dark_strokes", "opencv"]
+__all__ = ["LETTER", "all_strokes", "bright_strokes", "brightness", "opencv"]
 
 LETTER = 15
 """Pixels: a stroke is narrower in one direction, so an opening by as much takes it out and leaves tissue."""
@@ -44,10 +44,21 @@ def bright_strokes(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return strokes
 
 
-def dark_strokes(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return by how much each pixel is darker; see :func:`bright_strokes`."""
-    cv2 = opencv()
-    strokes: NDArray[np.uint8] = cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, _SQUARE)
+def all_strokes(picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], ...]:
+    """Return the bright strokes, the dark ones and those of any colour, (height, width) each.
+
+    Colour flow is broad, and coloured letters are not.
+
+    Args:
+        picture: (height, width) or (height, width, 3).
+
+    Raises:
+        MissingExtraError: The extra ``ocr``, which brings OpenCV, is not installed.
+    """
+    grey = brightness(picture)
+    strokes = (bright_strokes(grey), opencv().morphologyEx(grey, opencv().MORPH_BLACKHAT, _SQUARE))
+    if picture.ndim == 3 and (saturation := grey - picture.min(axis=2)).any():  # noqa: PLR2004 -- with channels
+        return (*strokes, bright_strokes(saturation))
     return strokes
 
 

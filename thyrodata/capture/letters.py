@@ -1,35 +1,35 @@
-"""Finds single letters by their stems, which the network that finds text may miss.
+"""Finds single letters by their strokes, which the network that finds text may miss.
 
-An ``L``, a ``7`` or a ``1`` alone on speckle is no text to the network, at any size. Yet such a letter has
-what echo hardly has: an upright or leaning stroke of one brightness, thin and dark on both sides. Speckle and
-the borders of tissue are thin along the beam and broad across it: they lie level.
+An ``L``, a ``7`` or a ``c`` alone on speckle is often no text to the network, at any size. Yet such a letter
+has what echo hardly has: a stroke that runs down, upright, leaning or curved, of one brightness, thin, with
+dark on both sides. Speckle and the borders of tissue are thin along the beam and broad across it: they lie
+level. And echo is grey: where there is no colour flow, what has a colour was drawn.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
-from thyrodata.capture.brightness import opencv
+from thyrodata.capture.brightness import LETTER, brightness, opencv
 from thyrodata.schema.record import PixelBox
 
 __all__ = ["letter_boxes"]
 
-STEMS = (
-    np.array([[1], [1], [1], [1]], np.uint8),
-    np.array([[0, 0, 1], [0, 1, 0], [0, 1, 0], [1, 0, 0]], np.uint8),
-    np.array([[1, 0, 0], [0, 1, 0], [0, 1, 0], [0, 0, 1]], np.uint8),
-)
-"""Pixels that are part of one stem, as in ``L``, ``7`` and ``V``; letters 8 pixels tall have so many."""
+STROKES = {4: 70, 5: 60, 8: 40}
+"""Grey levels, of 255, by which every pixel of a stroke outshines both of its sides, at least, by the rows
+that it runs down: the more there are, the seldomer grains of speckle line up."""
 
 ACROSS = 5
-"""Pixels, at most, from what is dark on one side of a stem to what is dark on the other."""
+"""Pixels, at most, from what is dark on one side of a stroke to what is dark on the other."""
 
-CONTRAST = 60
-"""Grey levels, of 255, by which the darkest of a stem outshines the brightest on either side."""
+EVENNESS = 60
+"""Grey levels, at most, between two pixels of a stroke: anti-aliasing takes some from those that lean."""
 
-EVENNESS = 4
-"""How many times the unevenness of a stem its contrast is, at least."""
+CUT = 3
+"""A letter is what is connected with a stroke and darker by a third of the stroke's contrast at most."""
 
 SHORTEST = 6
 """Pixels from the top of a letter to its bottom, at least: what a font of 8 pixels has."""
@@ -37,76 +37,112 @@ SHORTEST = 6
 TALLEST = 40
 """Pixels, of either side: what is larger is a line of the scanner's drawing, or a border of tissue."""
 
-BRIGHT_AROUND = 0.15
-"""Share of the pixels within three of a letter that may be as bright, such as those of the next letter."""
+CLEAR = 3.2
+"""Standard deviations of what lies around a letter by which it outshines that, at least."""
+
+THIN_CLEAR = 2.2
+"""As many of them where its strokes are thin."""
+
+THIN = 1.3
+"""Pixels, at most, across thin strokes, as twice the area of a letter by its outline: finer than speckle."""
+
+ABOVE = 0.4
+"""Part of its height by which the dot of an ``i``, or an accent, stands above a letter."""
+
+COLOURED = 15
+"""Levels between the brightest and the darkest channel from which a pixel has a colour."""
 
 MARGIN = 2
 """Pixels added around a letter, for anti-aliased and JPEG-blurred borders."""
 
-_NONE = 255
-"""Stands for a level where no stem is: that of one is lower, by half of its contrast."""
 
+def letter_boxes(picture: NDArray[np.uint8]) -> tuple[PixelBox, ...]:
+    """Return a box for each letter, with what may stand above it.
 
-def letter_boxes(grey: NDArray[np.uint8]) -> tuple[PixelBox, ...]:
-    """Return a box for each letter, which takes in as much to its left and right, for a neighbour.
-
-    The letter is what is connected with a stem and brighter than halfway between it and its sides.
+    The box of one that is found by its stroke takes in as much to its left and right, for a neighbour without
+    a stroke. One that is found by its colour needs none.
 
     Args:
-        grey: (height, width).
+        picture: (height, width) or (height, width, 3) RGB.
 
     Raises:
         MissingExtraError: The extra ``ocr``, which brings OpenCV, is not installed.
     """
-    levels = np.minimum.reduce([_stems(grey, stem) for stem in STEMS])
+    grey = brightness(picture)
+    found = [(box, max(box[2] - box[0], box[3] - box[1])) for box in _with_strokes(grey)]
+    if picture.ndim == 3:  # noqa: PLR2004 -- height, width, channels
+        found += [(box, 0) for box in _coloured(grey - picture.min(axis=2))]
+    return tuple(
+        (
+            max(x0 - aside - MARGIN, 0),
+            max(y0 - int(ABOVE * (y1 - y0)) - MARGIN, 0),
+            min(x1 + aside + MARGIN, grey.shape[1]),
+            min(y1 + MARGIN, grey.shape[0]),
+        )
+        for (x0, y0, x1, y1), aside in found
+    )
+
+
+def _with_strokes(grey: NDArray[np.uint8]) -> Iterator[PixelBox]:
+    """Yield the tight box of each letter with a stroke, the brightest first.
+
+    So one that touches something as bright as its faintest parts is found before it is taken for that.
+    """
+    levels = _strokes(grey)
+    rows, columns = np.nonzero(levels)
+    order = np.argsort(levels[rows, columns], kind="stable")[::-1]
     seen = np.zeros(grey.shape, np.bool_)
-    boxes = []
-    for y, x in np.argwhere(levels != _NONE).tolist():
+    for y, x in zip(rows[order].tolist(), columns[order].tolist(), strict=True):
         if seen[y, x]:
             continue
         top, left = max(y - TALLEST, 0), max(x - TALLEST, 0)
         around = (slice(top, y + TALLEST + 1), slice(left, x + TALLEST + 1))
-        bright = (grey[around] >= levels[y, x]).astype(np.uint8)
-        _, areas = opencv().connectedComponents(bright)
+        _, areas = opencv().connectedComponents((grey[around] >= levels[y, x]).astype(np.uint8))
         letter = areas == areas[y - top, x - left]
         seen[around] |= letter
-        rows, columns = np.nonzero(letter)
-        x0, x1 = left + int(columns.min()), left + int(columns.max()) + 1
-        y0, y1 = top + int(rows.min()), top + int(rows.max()) + 1
-        side = max(y1 - y0, x1 - x0)
-        if y1 - y0 >= SHORTEST and side <= TALLEST and _stands_alone(letter, bright):
-            boxes.append(
-                (
-                    max(x0 - side - MARGIN, 0),
-                    max(y0 - MARGIN, 0),
-                    min(x1 + side + MARGIN, grey.shape[1]),
-                    min(y1 + MARGIN, grey.shape[0]),
-                )
-            )
-    return tuple(boxes)
+        down, along = np.flatnonzero(letter.any(axis=1)), np.flatnonzero(letter.any(axis=0))
+        height, width = int(down[-1] - down[0]) + 1, int(along[-1] - along[0]) + 1
+        if height >= SHORTEST and max(height, width) <= TALLEST and _is_clear(letter, grey[around]):
+            x0, y0 = left + int(along[0]), top + int(down[0])
+            yield x0, y0, x0 + width, y0 + height
 
 
-def _stems(grey: NDArray[np.uint8], stem: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return, at the middle of each stem, the level halfway to the brighter one of its sides."""
+def _strokes(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return, at the top of each stroke, the level down to which its letter reaches, and 0 elsewhere."""
     cv2 = opencv()
-    padded = np.pad(grey, ((0, 0), (ACROSS, ACROSS)))
-    darkest, brightest = cv2.erode(padded, stem), cv2.dilate(padded, stem)
-    width = grey.shape[1]
-    sides = np.full(grey.shape, _NONE, np.uint8)
-    for across in range(2, ACROSS + 1):
-        for before in range(1, across):
-            start, stop = ACROSS - before, ACROSS - before + across
-            either = np.maximum(brightest[:, start : start + width], brightest[:, stop : stop + width])
-            np.minimum(sides, either, out=sides)
-    low, high = (each[:, ACROSS : ACROSS + width].astype(np.int16) for each in (darkest, brightest))
-    contrast = low - sides
-    found = (contrast >= CONTRAST) & (EVENNESS * (high - low) <= contrast)
-    return np.where(found, sides + contrast // 2, _NONE).astype(np.uint8)
+    contrasts = cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, np.ones((1, ACROSS), np.uint8))
+    next_row = np.array([[0, 0, 0], [0, 0, 0], [1, 1, 1]], np.uint8)
+    levels = np.zeros(grey.shape, np.uint8)
+    for length, contrast in STROKES.items():
+        dark_aside = (contrasts >= contrast).astype(np.uint8)
+        for darkest in range(contrast, 256, EVENNESS // 3):
+            stroke = even = dark_aside & cv2.inRange(grey, darkest, darkest + EVENNESS)
+            for _ in range(length - 1):
+                stroke = even & cv2.dilate(stroke, next_row)
+            np.maximum(levels, stroke * np.uint8(darkest - contrast // CUT), out=levels)
+    return levels
 
 
-def _stands_alone(letter: NDArray[np.bool_], bright: NDArray[np.uint8]) -> bool:
-    """Return whether little of what lies around a letter is as bright; in noise, much is."""
+def _is_clear(letter: NDArray[np.bool_], grey: NDArray[np.uint8]) -> bool:
+    """Return whether a letter stands out from what lies around it; what is part of noise does not."""
     filled = letter.astype(np.uint8)
     near, wide = (opencv().dilate(filled, np.ones((side, side), np.uint8)) for side in (3, 7))
-    around = wide > near
-    return bool(bright[around].sum() <= BRIGHT_AROUND * around.sum())
+    around = grey[wide > near]
+    if not around.size:  # a picture of two columns
+        return False
+    thin = 2 * letter.sum() <= THIN * (near > filled).sum()
+    contrast = np.median(grey[letter]) - np.median(around)
+    return bool(contrast >= (THIN_CLEAR if thin else CLEAR) * around.std())
+
+
+def _coloured(saturation: NDArray[np.uint8]) -> Iterator[PixelBox]:
+    """Yield the tight box of what is as large as a letter and has a colour, unless there is colour flow."""
+    cv2 = opencv()
+    coloured = (saturation >= COLOURED).astype(np.uint8)
+    if not coloured.any() or cv2.erode(coloured, np.ones((LETTER, LETTER), np.uint8)).any():
+        return
+    joined = cv2.morphologyEx(coloured, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    _, _, marks, _ = cv2.connectedComponentsWithStats(joined)
+    for x, y, width, height, _ in marks[1:].tolist():
+        if height >= SHORTEST and max(height, width) <= TALLEST:
+            yield x, y, x + width, y + height

@@ -140,7 +140,6 @@ def _network() -> Any:
     options = runtime.SessionOptions()
     options.intra_op_num_threads = 1  # workers run side by side, and sums keep their order
     options.inter_op_num_threads = 1
-    options.enable_cpu_mem_arena = False  # an arena never shrinks again after a large picture
     options.log_severity_level = 4
     return runtime.InferenceSession(_model("det"), options, providers=["CPUExecutionProvider"])
 

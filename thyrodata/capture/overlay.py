@@ -2,8 +2,9 @@
 
 The minimum over a few consecutive frames keeps text that stands through all of them, bright on what the
 moving tissue leaves. Its strokes are kept, without the tissue below them; and the maximum of the strokes of
-many such minima shows every text that stood that long at any time. Text that is dark on bright tissue is seen
-in the first and the last frame alone, as is text that moves.
+many such minima shows every text that stood that long at any time. The longer it must have stood, the less
+tissue is left: minima of many frames are kept apart from those of few. Text that is dark on bright tissue is
+seen in the first and the last frame alone, as is text that moves.
 """
 
 from __future__ import annotations
@@ -15,17 +16,21 @@ from numpy.typing import NDArray
 
 from thyrodata.capture.brightness import bright_strokes, brightness
 
-__all__ = ["STANDING", "OverlayWatch"]
+__all__ = ["LASTING", "STANDING", "OverlayWatch"]
 
 STANDING = 4
 """Consecutive frames, at least, through which text stands unchanged: at 30 per second a seventh of one."""
 
+LASTING = 16
+"""Frames through which text stands that is typed, or that a scanner shows; a multiple of `STANDING`."""
+
+LEAST_SPAN = 128
+"""Minima, at least, that go into one picture: what bounds their number in a clip of wild motion. One of a few
+frames ends with each frame, one of `LASTING` with each of `STANDING` frames."""
+
 DRIFT = 16
 """Mean grey levels, of 255, by which the maximum may outgrow the latest strokes: text loses as much contrast.
 Past it another picture is begun."""
-
-LEAST_SPAN = 64
-"""Frames, at least, that go into one picture: what bounds their number in a clip of wild motion."""
 
 GRID = 4
 """Rows and columns of which one is measured for the drift."""
@@ -45,15 +50,16 @@ class OverlayWatch:
     """
 
     def __init__(self) -> None:
+        self._number = 0
+        self._first: Frame | None = None
         self._frames: list[Frame] = []
         """The latest frames, fewer than `STANDING`, and copies: a caller may reuse an array."""
-        self._first: Frame | None = None
         self._greys: list[NDArray[np.uint8]] = []
         """The brightness of the latest frames, fewer than `STANDING`."""
-        self._standing: NDArray[np.uint8] | None = None
-        """The maximum, over the span that runs, of the strokes of the minima of `STANDING` frames."""
-        self._span = 0
-        self._spans: list[NDArray[np.uint8]] = []
+        self._minima: list[NDArray[np.uint8]] = []
+        """The minima of `STANDING` frames each, one after another, fewer than make up `LASTING`."""
+        self._brief = _Standing()
+        self._lasting = _Standing()
 
     def add(self, frame: Frame) -> None:
         """Look at the next frame.
@@ -64,44 +70,62 @@ class OverlayWatch:
         Raises:
             MissingExtraError: The extra ``ocr`` is not installed.
         """
+        self._number += 1
         if self._first is None:
             self._first = frame.copy()
         self._frames.append(frame.copy())
         self._greys.append(brightness(self._frames[-1]))
         if len(self._frames) < STANDING:
             return
-        strokes = bright_strokes(np.minimum.reduce(self._greys))
+        least = np.minimum.reduce(self._greys)
+        self._brief.add(bright_strokes(least))
         del self._frames[0], self._greys[0]
-        self._span += 1
-        if self._standing is None:
-            self._standing = strokes
-            return
-        np.maximum(self._standing, strokes, out=self._standing)
-        if self._span >= LEAST_SPAN and _drift(self._standing, strokes) > DRIFT:
-            self._spans.append(self._standing)
-            self._standing, self._span = None, 0
+        if self._number % STANDING == 0:
+            self._minima.append(least)
+            if len(self._minima) * STANDING == LASTING:
+                self._lasting.add(bright_strokes(np.minimum.reduce(self._minima)))
+                del self._minima[0]
 
     def pictures(self) -> tuple[Frame, ...]:
         """Return the first and the last frame, if they differ; of a clip too short for text to stand, all."""
         if self._first is None:
             return ()
         different: list[Frame] = []
-        for frame in [self._first, *(self._frames[-1:] if self._all_spans() else self._frames)]:
+        for frame in [self._first, *(self._frames[-1:] if self._brief.spans() else self._frames)]:
             if not any(np.array_equal(frame, other) for other in different):
                 different.append(frame)
         return tuple(different)
 
     def strokes(self) -> tuple[NDArray[np.uint8], ...]:
         """Return what stood still, (height, width) for each span that shows what no picture does."""
-        spans = self._all_spans()
-        if not spans:
+        if not self._brief.spans():
             return ()
         shown = np.maximum.reduce([bright_strokes(brightness(frame)) for frame in self.pictures()])
         limit = np.minimum(shown, np.uint8(255 - FAINT)) + np.uint8(FAINT)
+        spans = [*self._lasting.spans(), *self._brief.spans()]
         return tuple(span for span in spans if (span > limit).any())
 
-    def _all_spans(self) -> list[NDArray[np.uint8]]:
-        return self._spans + ([] if self._standing is None else [self._standing])
+
+class _Standing:
+    """The strokes of minima, their maximum for each span in which little moves."""
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._running: NDArray[np.uint8] | None = None
+        self._over: list[NDArray[np.uint8]] = []
+
+    def add(self, strokes: NDArray[np.uint8]) -> None:
+        self._number += 1
+        if self._running is None:
+            self._running = strokes
+            return
+        np.maximum(self._running, strokes, out=self._running)
+        if self._number >= LEAST_SPAN and _drift(self._running, strokes) > DRIFT:
+            self._over.append(self._running)
+            self._running, self._number = None, 0
+
+    def spans(self) -> list[NDArray[np.uint8]]:
+        return self._over + ([] if self._running is None else [self._running])
 
 
 def _drift(standing: NDArray[np.uint8], strokes: NDArray[np.uint8]) -> float:

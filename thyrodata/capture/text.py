@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from thyrodata.capture.brightness import bright_strokes, brightness, dark_strokes
+from thyrodata.capture.brightness import all_strokes, opencv
 from thyrodata.capture.letters import letter_boxes
 from thyrodata.capture.ocr import SURE, read_line, text_map
 from thyrodata.schema.record import PixelBox
@@ -88,14 +88,11 @@ class Hidden:
 class TextDetector:
     """Finds and reads text. Equal pictures give equal answers."""
 
-    def find(
-        self, picture: NDArray[np.unsignedinteger[Any]], *, enlarged: bool = True, again: bool = False
-    ) -> tuple[PixelBox, ...]:
+    def find(self, picture: NDArray[np.unsignedinteger[Any]], *, again: bool = False) -> tuple[PixelBox, ...]:
         """Return the boxes of what may be text, sorted, each with a margin and inside the picture.
 
         Args:
             picture: uint8 (height, width) or (height, width, 3) RGB, or uint16 (height, width).
-            enlarged: Whether it is looked at enlarged as well, which takes most of the time.
             again: It has been looked at, and what was found is smoothed over. The patches invite doubt, and
                 have edges: it is looked at as it is, and only what is text for sure counts.
 
@@ -104,8 +101,36 @@ class TextDetector:
             MissingExtraError: The extra ``ocr`` is not installed.
         """
         shown = _as_bytes(picture)
-        views = [(shown, 1.0)] if again else _views(shown, enlarged=enlarged)
-        return _found(views, brightness(shown), again=again)
+        views = [(shown, 1.0)]
+        scale = min(ENLARGED, ENLARGED_SIDE / max(shown.shape))
+        if not again:
+            views += [(shown, scale)] * (scale > 1)
+            views += [(_brightened(strokes), 1.0) for strokes in all_strokes(shown)]
+        return _found(views, [shown], again=again)
+
+    def find_together(
+        self, *pictures: NDArray[np.unsignedinteger[Any]], again: bool = False
+    ) -> tuple[PixelBox, ...]:
+        """Return the boxes of what may be text in any picture of a clip that moves, as `find` does.
+
+        They are not enlarged, which takes most of the time, and their strokes of one kind are one view: what
+        is small or faint and stands still is seen by `find_in_strokes`, without tissue below it.
+
+        Args:
+            pictures: As for `find`, of one size.
+            again: As for `find`.
+
+        Raises:
+            CaseError: A network fails.
+            MissingExtraError: The extra ``ocr`` is not installed.
+        """
+        shown = [_as_bytes(picture) for picture in pictures]
+        views = list(shown)
+        if not again:
+            none = np.zeros(shown[0].shape[:2], np.uint8)
+            kinds = zip_longest(*map(all_strokes, shown), fillvalue=none)
+            views += [_brightened(np.maximum.reduce(kind)) for kind in kinds]
+        return _found([(view, 1.0) for view in views], shown, again=again)
 
     def find_in_strokes(self, strokes: NDArray[np.uint8], *, again: bool = False) -> tuple[PixelBox, ...]:
         """Return the boxes of what may be text, as `find` does, in strokes without tissue below them.
@@ -118,7 +143,7 @@ class TextDetector:
             CaseError: A network fails.
             MissingExtraError: The extra ``ocr`` is not installed.
         """
-        return _found([(_brightened(strokes), 1.0)], strokes, again=again)
+        return _found([(_brightened(strokes), 1.0)], [strokes], again=again)
 
     def read(self, picture: NDArray[np.unsignedinteger[Any]]) -> tuple[ReadText, ...]:
         """Return what `find` finds, with the text that is read there; empty texts are left out.
@@ -158,9 +183,6 @@ def hide(
 ) -> Hidden:
     """Find what to blank in all of some pictures, so that another look at what is left finds nothing.
 
-    The pictures of a clip with strokes are not enlarged: small letters that stand are seen in the strokes,
-    without tissue below them.
-
     Args:
         detector: Finds the text.
         pictures: A still alone, or those of a clip that must be looked at: of one size, and a box found in
@@ -171,11 +193,15 @@ def hide(
         CaseError: A network fails.
         MissingExtraError: The extra ``ocr`` is not installed.
     """
-    asked: list[tuple[Callable[..., tuple[PixelBox, ...]], NDArray[np.unsignedinteger[Any]]]] = [
-        *((partial(detector.find, enlarged=not strokes), picture) for picture in pictures),
-        *((detector.find_in_strokes, picture) for picture in strokes),
+    asked: list[tuple[Callable[..., tuple[PixelBox, ...]], Sequence[NDArray[np.unsignedinteger[Any]]]]] = [
+        *(
+            [(detector.find_together, pictures)]
+            if strokes
+            else ((detector.find, [each]) for each in pictures)
+        ),
+        *((detector.find_in_strokes, [each]) for each in strokes),
     ]
-    looks = [find(picture) for find, picture in asked]
+    looks = [find(*few) for find, few in asked]
     boxes = _merged(box for look in looks for box in look)
     if not boxes:
         return Hidden(boxes=(), clean=True)
@@ -184,8 +210,8 @@ def hide(
         hidden = _cover(boxes, pictures[0].shape)
         found = [
             box
-            for find, picture in suspects
-            for box in find(_smoothed_over(picture, boxes, hidden), again=True)
+            for find, few in suspects
+            for box in find(*(_smoothed_over(each, boxes, hidden) for each in few), again=True)
             if hidden[box[1] : box[3], box[0] : box[2]].mean() < PATCH
         ]
         if not found:
@@ -226,46 +252,30 @@ def _as_bytes(picture: NDArray[np.unsignedinteger[Any]]) -> NDArray[np.uint8]:
     return scaled.astype(np.uint8)
 
 
-def _views(picture: NDArray[np.uint8], *, enlarged: bool) -> Iterator[tuple[NDArray[np.uint8], float]]:
-    """Yield what the detector looks at, with the scale at which it does."""
-    yield picture, 1.0
-    scale = min(ENLARGED, ENLARGED_SIDE / max(picture.shape))
-    if enlarged and scale > 1:
-        yield picture, scale
-    grey = brightness(picture)
-    strokes = [bright_strokes(grey), dark_strokes(grey)]
-    if picture.ndim == 3 and (saturation := grey - picture.min(axis=2)).any():  # noqa: PLR2004 -- with channels
-        strokes.append(bright_strokes(saturation))  # colour flow is broad, and coloured letters are not
-    yield from ((_brightened(each), 1.0) for each in strokes)
-
-
 def _brightened(strokes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.minimum(strokes.astype(np.uint16) * GAIN, 255).astype(np.uint8)
 
 
 def _found(
-    views: Iterable[tuple[NDArray[np.uint8], float]], grey: NDArray[np.uint8], *, again: bool
+    views: Iterable[tuple[NDArray[np.uint8], float]], pictures: Sequence[NDArray[np.uint8]], *, again: bool
 ) -> tuple[PixelBox, ...]:
-    """Return the boxes of text in views of a picture, and those of single letters in its brightness."""
+    """Return the boxes of text in views of some pictures, and those of single letters in these."""
     probability = SURE if again else SUSPECT
+    height, width = pictures[0].shape[:2]
     texts = [
         box
         for view, scale in views
-        for box in _boxes_of(text_map(view, scale) > probability, scale, (grey.shape[0], grey.shape[1]))
+        for box in _boxes_of(text_map(view, scale) > probability, scale, (height, width))
     ]
-    letters = () if again else letter_boxes(grey)  # what is left between two patches is like a stem
-    return _merged([*texts, *letters])
+    if again:  # what is left between two patches is like a stem
+        return _merged(texts)
+    return _merged([*texts, *(box for picture in pictures for box in letter_boxes(picture))])
 
 
 def _boxes_of(text: NDArray[np.bool_], scale: float, shape: tuple[int, ...]) -> Iterator[PixelBox]:
     """Yield a box of the picture for each area of the map of a view."""
-    from scipy import ndimage  # noqa: PLC0415 -- takes as long to import as all the rest
-
-    areas, number = ndimage.label(text, np.ones((3, 3)))
-    if not number:
-        return
-    for rows, columns in ndimage.find_objects(areas):
-        height, width = rows.stop - rows.start, columns.stop - columns.start
+    *_, areas, _ = opencv().connectedComponentsWithStats(text.view(np.uint8))
+    for left, top, width, height, _ in areas[1:].tolist():  # the first is what lies around
         if min(height, width) > BROADEST * scale:
             continue
         grow, further = MARGIN * scale, 0.0
@@ -275,10 +285,10 @@ def _boxes_of(text: NDArray[np.bool_], scale: float, shape: tuple[int, ...]) -> 
             further = min(min(height, width) + 2 * grow, TALLEST * scale)
         across, down = (grow + further, grow) if width >= height else (grow, grow + further)
         yield (
-            max(int((columns.start - across) / scale), 0),
-            max(int((rows.start - down) / scale), 0),
-            min(int(np.ceil((columns.stop + across) / scale)), shape[1]),
-            min(int(np.ceil((rows.stop + down) / scale)), shape[0]),
+            max(int((left - across) / scale), 0),
+            max(int((top - down) / scale), 0),
+            min(int(np.ceil((left + width + across) / scale)), shape[1]),
+            min(int(np.ceil((top + height + down) / scale)), shape[0]),
         )
 
 
