@@ -3,7 +3,7 @@
 Finding goes by detection alone: the detector of PP-OCR answers where text is in any script, while what the
 text says matters to nobody but the audit. Its answer is taken as a map of probabilities, from several views
 of the same picture, at a threshold far below the one that suits reading: a doubtful stroke is blanked. Single
-letters, which it misses, are found by their stems.
+letters, which it misses, are found by their strokes and colours.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +66,10 @@ RIM = 4
 """Pixels around a box that stand for what it hides, when the picture is looked at again."""
 
 
+_Asked: TypeAlias = tuple[Callable[..., tuple[PixelBox, ...]], Sequence[NDArray[np.unsignedinteger[Any]]]]
+"""A way to look, and the pictures that are looked at so."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadText:
     """A line of text as it was read."""
@@ -102,10 +106,10 @@ class TextDetector:
         """
         shown = _as_bytes(picture)
         views = [(shown, 1.0)]
-        scale = min(ENLARGED, ENLARGED_SIDE / max(shown.shape))
         if not again:
-            views += [(shown, scale)] * (scale > 1)
             views += [(_brightened(strokes), 1.0) for strokes in all_strokes(shown)]
+            if (scale := min(ENLARGED, ENLARGED_SIDE / max(shown.shape))) > 1:
+                views.append((shown, scale))
         return _found(views, [shown], again=again)
 
     def find_together(
@@ -193,14 +197,12 @@ def hide(
         CaseError: A network fails.
         MissingExtraError: The extra ``ocr`` is not installed.
     """
-    asked: list[tuple[Callable[..., tuple[PixelBox, ...]], Sequence[NDArray[np.unsignedinteger[Any]]]]] = [
-        *(
-            [(detector.find_together, pictures)]
-            if strokes
-            else ((detector.find, [each]) for each in pictures)
-        ),
-        *((detector.find_in_strokes, [each]) for each in strokes),
-    ]
+    asked: list[_Asked] = [(detector.find, [each]) for each in pictures]
+    if strokes:
+        asked = [
+            (detector.find_together, pictures),
+            *((detector.find_in_strokes, [each]) for each in strokes),
+        ]
     looks = [find(*few) for find, few in asked]
     boxes = _merged(box for look in looks for box in look)
     if not boxes:
@@ -267,7 +269,7 @@ def _found(
         for view, scale in views
         for box in _boxes_of(text_map(view, scale) > probability, scale, (height, width))
     ]
-    if again:  # what is left between two patches is like a stem
+    if again:  # what is left between two patches is like a stroke
         return _merged(texts)
     return _merged([*texts, *(box for picture in pictures for box in letter_boxes(picture))])
 
