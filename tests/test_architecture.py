@@ -24,7 +24,7 @@ LAYERS = {
     "errors": 0,
     "schema": 1,
     "io": 2,
-    "pool": 2,
+    "pool": 2.1,
     "sandbox": 2.2,  # processes that may die: like a pool, each worker watched
     "sample": 2.5,  # what a converter gives
     **dict.fromkeys(["echo", "engine", "phantoms", "survey"], 3),

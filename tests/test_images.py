@@ -253,6 +253,19 @@ def test_header_of_any_size(width, height, image_format, colour):
     )
 
 
+GREY_KINDS = [{}, {"progressive": True}, {"restart_marker_blocks": 1}]
+COLOUR_KINDS = [*GREY_KINDS, {"subsampling": "4:2:0"}, {"subsampling": "4:4:4"}, {"keep_rgb": True}]
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.booleans(), st.integers(5, 100), st.randoms(), st.data())
+def test_a_jpeg_comes_as_pillow_opens_it(width, height, colour, quality, random, draw):
+    kind = draw.draw(st.sampled_from(COLOUR_KINDS if colour else GREY_KINDS))
+    mode, samples = ("RGB", 3) if colour else ("L", 1)
+    picture = Image.frombytes(mode, (width, height), random.randbytes(width * height * samples))
+    data = saved(picture, "JPEG", quality=quality, **kind)
+    np.testing.assert_array_equal(decode_image(data, "x"), np.asarray(Image.open(io.BytesIO(data))))
+
+
 def test_twelve_bit_jpeg():
     extended = JPEGS["baseline"].replace(b"\xff\xc0\0\x11\x08", b"\xff\xc1\0\x11\x0c")
     assert probe_image(extended, "x").bit_depth == 12

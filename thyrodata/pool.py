@@ -15,6 +15,7 @@ from multiprocessing.synchronize import Event
 from typing import Any, TypeVar
 
 from thyrodata.errors import ThyrodataError
+from thyrodata.io.dataframes import no_series_come
 
 __all__ = ["mapped"]
 
@@ -64,6 +65,7 @@ _work: list[tuple[Callable[..., Any], Event]] = []
 
 def _begin(work: Callable[..., Any], stopped: Event) -> None:
     _work[:] = [(work, stopped)]
+    no_series_come()
     _end_with_parent()
 
 

@@ -14,6 +14,7 @@ import typer
 from thyrodata import __version__
 from thyrodata.cli.commands import Commands
 from thyrodata.errors import InterruptedRunError, ThyrodataError, UsageError
+from thyrodata.io.dataframes import no_series_come
 
 __all__ = ["app", "main"]
 
@@ -43,7 +44,7 @@ def _options(
     ] = False,
     _debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    pass
+    no_series_come()
 
 
 def main() -> None:

@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from thyrodata.errors import SchemaError
+from thyrodata.io.dataframes import put_pandas_off
 from thyrodata.schema.geometry import Point
 from thyrodata.schema.plain import FieldHint, field_hints, strip_none, union_tag
 from thyrodata.schema.record import Label, OfficialSplit, Reading
@@ -28,6 +29,7 @@ from thyrodata.schema.vocab import Term, parse_term
 
 __all__ = ["decode", "encode", "objects"]
 
+put_pandas_off()
 
 REPEATED = (Label, OfficialSplit, Reading)
 """Classes of which the same few objects come again by the thousand, and never null: they are shared."""

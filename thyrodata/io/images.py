@@ -115,6 +115,8 @@ def decode_image(data: bytes, where: str) -> NDArray[np.uint8] | NDArray[np.uint
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
+            if (mode := _JPEG_MODES.get((header.format, header.bit_depth, header.channels))) is not None:
+                return _jpeg_pixels(data, mode, header)
             with Image.open(io.BytesIO(data), formats=[header.format]) as picture:
                 _check_decodable(picture, header, where)
                 return _pixels(picture, where)
@@ -376,6 +378,15 @@ def _check_decodable(picture: Image.Image, header: ImageHeader, where: str) -> N
     if deep_colour or odd_transparency:
         depth = f"{header.bit_depth} bits" + (" with a transparent colour" if odd_transparency else "")
         raise _unsupported(f"{header.format} of {header.channels} channels of {depth}", where)
+
+
+_JPEG_MODES = {(ImageFormat.JPEG, 8, 1): "L", (ImageFormat.JPEG, 8, 3): "RGB"}
+"""Pillow's modes of the JPEG files whose header says all that its decoder needs to know."""
+
+
+def _jpeg_pixels(data: bytes, mode: str, header: ImageHeader) -> NDArray[np.uint8]:
+    """Decode without Pillow's own look at the header, which takes a sixth of the time of a small mask."""
+    return np.array(Image.frombytes(mode, (header.width, header.height), data, "jpeg", mode, ""))
 
 
 def _pixels(picture: Image.Image, where: str) -> NDArray[Any]:
