@@ -25,7 +25,8 @@ from rapidocr import RapidOCR
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.burnedin import SCRIPTS, Word, burn, covered, jpeg, script_font, tissue
+from tests.burnedin import SCRIPTS, Word, burn, covered, fan, jpeg, script_font, tissue
+from thyrodata.capture.letters import letter_boxes
 from thyrodata.capture.text import TextDetector, hide
 from thyrodata.schema.record import PixelBox
 
@@ -87,6 +88,9 @@ def main() -> None:
     seconds: list[float] = []
     for number in range(asked.pictures):
         chance = np.random.default_rng((asked.seed, number))
+        scan = fan(1000 * asked.seed + number, HEIGHT, WIDTH)
+        lost["sector scan"].append(covered(guard.find(scan), scan.shape).mean())
+        lost["sector scan, letters"].append(covered(letter_boxes(scan), scan.shape).mean())
         for ground, background in grounds(1000 * asked.seed + number):
             start = time.process_time()
             lost[ground].append(covered(guard.find(background), background.shape).mean())

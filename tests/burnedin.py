@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from thyrodata.phantoms import PhantomSpec, phantom
 
-__all__ = ["SCRIPTS", "Word", "burn", "covered", "jpeg", "script_font", "tissue"]
+__all__ = ["SCRIPTS", "Word", "burn", "covered", "fan", "jpeg", "script_font", "tissue"]
 
 SCRIPTS = {
     "Latin": ("SMITH, MARY A", "Klinikum Mitte", "MRN 00482731", "Patient 7"),
@@ -26,6 +26,9 @@ SCRIPTS = {
     "Han": ("王小明", "北京协和医院", "姓名陈静"),
 }
 """Made-up names, numbers and places."""
+
+FAN = 42
+"""Degrees to either side that the beams of a sector scan span."""
 
 LETTER = 15
 """Pixels across the surroundings of a letter, whose mean the contrast is to."""
@@ -64,6 +67,16 @@ def tissue(seed: int, height: int, width: int) -> np.ndarray:
     drawn = phantom(PhantomSpec(seed=seed, height=height + height // 4, width=width + width // 4))
     x0, y0, x1, y1 = drawn.echo_box
     return np.asarray(Image.fromarray(drawn.pixels[y0:y1, x0:x1]).resize((width, height)))
+
+
+def fan(seed: int, height: int, width: int, *, gain: float = 1.5) -> np.ndarray:
+    """The echo of a phantom as a sector scan shows it: at its sides, what lies across the beams leans."""
+    beams = np.clip(tissue(seed, 256, 384) * gain, 0, 235)
+    y, x = np.mgrid[:height, :width]
+    depth = np.hypot(x - width / 2, y) / height
+    angle = np.degrees(np.arctan2(x - width / 2, y)) / FAN
+    places = [depth * (len(beams) - 1), (angle + 1) / 2 * (beams.shape[1] - 1)]
+    return ndimage.map_coordinates(beams, places, order=1).astype(np.uint8)
 
 
 def burn(

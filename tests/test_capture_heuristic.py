@@ -21,6 +21,16 @@ class Illiterate(TextDetector):
         return ()
 
 
+class Told(TextDetector):
+    """Finds the texts that it is told."""
+
+    def __init__(self, *texts):
+        self.texts = texts
+
+    def find(self, picture, *, again=False):
+        return self.texts
+
+
 FONT = script_font("Latin", 14)
 HEADER = 60
 
@@ -121,6 +131,27 @@ def test_colour_flow_within_the_picture_is_part_of_it():
     picture[100:180, 150:250] = flow[..., None] * np.array([1, 0.3, 0])
     box = find_picture([screen(picture, 60, 80)], DETECTOR)
     assert area(box) > 0.75 * 300 * 400
+
+
+def test_what_is_left_of_echo_that_was_taken_for_text_is_no_strip_of_it():
+    """A tenth of the screen, which may be all of its width and no picture."""
+    shown = screen(tissue(9, 240, 520), 90, 20)
+    texts = [(0, 0, 560, 150), (0, 250, 560, 420)]
+    with pytest.raises(RegionDoubt, match=r"a strip of \d+ x 100 px"):
+        find_picture([shown], Told(*texts))
+    with pytest.raises(RegionDoubt, match=r"a strip of 90 x \d+ px"):
+        find_picture([screen(tissue(9, 400, 130), 10, 200)], Told((290, 0, 560, 420)))
+
+
+@pytest.mark.parametrize("deep", [100, 200])
+def test_a_picture_of_which_text_leaves_less_than_half_is_a_doubt(deep):
+    shown = screen(tissue(9, 340, 520), 40, 20)
+    look = Told((0, 0, 560, 40 + deep))
+    if deep == 100:
+        assert find_picture([shown], look)[1] == 140
+    else:
+        with pytest.raises(RegionDoubt, match=r"leaves 4\d% of the picture"):
+            find_picture([shown], look)
 
 
 @pytest.mark.slow

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
-from tests.burnedin import burn, covered, jpeg, script_font, tissue
+from tests.burnedin import burn, covered, fan, jpeg, script_font, tissue
 from thyrodata.capture.brightness import LETTER
-from thyrodata.capture.letters import TALLEST, letter_boxes
+from thyrodata.capture.letters import MARGIN, TALLEST, letter_boxes
 
 
 def found(picture, words):
@@ -90,10 +90,34 @@ def test_a_letter_takes_its_neighbour_along():
     assert found(picture, words) == ["C1"]
 
 
+def beside(height, gap):
+    """How far to the right the box of a stem of 10 rows goes, with a block without a stroke beside it."""
+    picture = np.zeros((80, 80), np.uint8)
+    picture[30:40, 20:22] = picture[30 : 30 + height, 22 + gap : 28 + gap] = 200
+    (box,) = letter_boxes(picture)
+    return box[2] - 22
+
+
+@pytest.mark.parametrize(("height", "is_taken"), [(2, False), (3, True), (10, True), (16, True), (17, False)])
+def test_a_letter_takes_along_what_is_beside_it_and_about_as_tall(height, is_taken):
+    assert (beside(height, gap=3) >= 9) == is_taken
+
+
+def test_a_letter_takes_nothing_along_from_further_away_than_it_is_large():
+    assert beside(10, gap=9) == 10 + MARGIN
+    assert beside(10, gap=10) == MARGIN
+
+
 @pytest.mark.parametrize("seed", range(31, 35))
 def test_tissue_has_no_letters(seed):
     clean = tissue(seed, 300, 400)
     assert covered(letter_boxes(clean), clean.shape).mean() < 0.001
+
+
+def test_of_the_streaks_of_sector_scans_little_is_taken_for_letters():
+    """Where the beams lean, so do they; a box is small where nothing of its size stands beside it."""
+    scans = [fan(seed, 240, 320) for seed in range(41, 45)]
+    assert np.mean([covered(letter_boxes(scan), scan.shape).mean() for scan in scans]) < 0.02
 
 
 def test_noise_has_no_letters():

@@ -41,6 +41,14 @@ BORDER = 0.15
 """Share of a side, from each edge of the picture, in which text is cut off: text further inside, such as a
 body mark, would cost too much of the picture, and is left to be blanked."""
 
+LEAST_SIDE = 0.25
+"""Share of the screen's width or height below which the picture is a strip of one. Above it a share of the
+screen alone says little: a tenth may be all of its width."""
+
+LEAST_LEFT = 0.5
+"""Share of the picture, by its area, that must be left without text: where there is more of that, it is echo
+or colour flow that looks like text, and its edges say nothing of the picture's."""
+
 
 def find_picture(frames: Sequence[NDArray[np.unsignedinteger[Any]]], detector: TextDetector) -> PixelBox:
     """Return the box of the ultrasound picture: x0, y0, x1, y1, outer edges.
@@ -61,7 +69,8 @@ def find_picture(frames: Sequence[NDArray[np.unsignedinteger[Any]]], detector: T
     brightest = np.maximum.reduce(list(frames))
     darkest = np.minimum.reduce(list(frames))
     texts = {box for picture in _to_look_at(frames, darkest) for box in detector.find(picture)}
-    found = find_echo(blank(_echo(brightest, darkest), texts))
+    echo = _echo(brightest, darkest)
+    found = find_echo(blank(echo, texts))
     if isinstance(found, Doubt):
         raise RegionDoubt(f"no picture was found on the screen: {found.value}")
     if _has_coloured_bar(brightest, found):
@@ -69,10 +78,22 @@ def find_picture(frames: Sequence[NDArray[np.unsignedinteger[Any]]], detector: T
     if _is_parted(brightness(brightest), found):
         raise RegionDoubt("a gap parts the picture that was found on the screen: it may be a dual view")
     box = _without_border_text(found, texts)
-    share = _area(box) / (brightest.shape[0] * brightest.shape[1])
+    _check_size(box, echo)
+    return box
+
+
+def _check_size(box: PixelBox, echo: NDArray[np.uint8]) -> None:
+    """Refuse a box that is too little or too much of the screen, or of the picture with its text."""
+    rows, columns = echo.shape
+    width, height = box[2] - box[0], box[3] - box[1]
+    share = _area(box) / (rows * columns)
     if not LEAST_OF_SCREEN <= share <= MOST_OF_SCREEN:
         raise RegionDoubt(f"the picture that was found covers {100 * share:.0f} % of the screen")
-    return box
+    if width < LEAST_SIDE * columns or height < LEAST_SIDE * rows:
+        raise RegionDoubt(f"the picture that was found is a strip of {width} x {height} px")
+    whole = find_echo(echo)
+    if not isinstance(whole, Doubt) and _area(box) < LEAST_LEFT * _area(whole):
+        raise RegionDoubt(f"what looks like text leaves {_area(box) / _area(whole):.0%} of the picture")
 
 
 def _echo(
