@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -65,26 +65,33 @@ def make(path: Path, kind: str, count: int) -> None:
 def capture(raw: Path, out: Path) -> None:
     """What a user runs, with one worker."""
     from thyrodata.capture.key import new_key  # noqa: PLC0415
-    from thyrodata.collection.run import run_capture  # noqa: PLC0415
+    from thyrodata.cli import main as thyrodata  # noqa: PLC0415
 
-    out.parent.joinpath("site.key").unlink(missing_ok=True)
-    new_key(out.parent / "site.key")
-    run_capture(raw, out, key=out.parent / "site.key", workers=1)
+    key = out.parent / "site.key"
+    key.unlink(missing_ok=True)
+    new_key(key)
+    sys.argv[1:] = ["capture", "run", str(raw), "-o", str(out), "--key", str(key), "--workers", "1"]
+    try:
+        thyrodata()
+    except SystemExit as end:
+        if end.code:
+            raise
 
 
 def unguarded(raw: Path, out: Path) -> None:
     """The same without a look for text, and in one process, in which it can be left out."""
     from thyrodata.capture.text import Hidden  # noqa: PLC0415
-    from thyrodata.collection import process, run  # noqa: PLC0415
+    from thyrodata.collection import making, run  # noqa: PLC0415
 
-    @contextmanager
-    def in_process(
-        work: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], *_: object
-    ) -> Iterator[Iterator[Any]]:
-        yield (work(*task) for task in tasks)
+    class InProcess(nullcontext[Any]):
+        def __init__(self, *_: object) -> None:
+            super().__init__(self)
 
-    process.hide = lambda *_: Hidden(boxes=(), clean=True)
-    run.sandboxed = in_process
+        def results(self, work: Callable[..., Any], tasks: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
+            return (work(*task) for task in tasks)
+
+    making.hide = lambda *_: Hidden(boxes=(), clean=True)
+    run.Sandbox = InProcess
     capture(raw, out)
 
 

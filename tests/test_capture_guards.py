@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from thyrodata.capture.audit.score import score_capture
 from thyrodata.capture.key import new_key
 from thyrodata.capture.regions import KeptRegion
 from thyrodata.capture.text import Hidden
-from thyrodata.collection import ordering, process, run
+from thyrodata.collection import making, ordering, run
 from thyrodata.schema.record import Age
 
 Patch = Callable[[pytest.MonkeyPatch], None]
@@ -36,9 +36,14 @@ SHOTS = (
 )
 
 
-@contextmanager
-def in_process(work: Any, tasks: Any, *_: object) -> Iterator[Any]:
-    yield (work(*task) for task in tasks)
+class InProcess(nullcontext):
+    """Works here, where guards can be switched off."""
+
+    def __init__(self, *_: object) -> None:
+        super().__init__(self)
+
+    def results(self, work: Any, tasks: Any) -> Iterator[Any]:
+        return (work(*task) for task in tasks)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +55,7 @@ def midib(tmp_path_factory: pytest.TempPathFactory):
 def look(midib: Any, folder: Path, monkeypatch: pytest.MonkeyPatch, patch: Patch | None) -> frozenset[str]:
     """Capture with a guard switched off, and return the names of the checks that fail."""
     with monkeypatch.context() as patched:
-        patched.setattr(run, "sandboxed", in_process)
+        patched.setattr(run, "Sandbox", InProcess)
         if patch:
             patch(patched)
         new_key(folder / "site.key")
@@ -77,7 +82,7 @@ def no_crop(patched: pytest.MonkeyPatch) -> None:
     """The whole screen is kept, and the text guard, which would see the margin, is off as well."""
     no_text_guard(patched)
     patched.setattr(
-        process,
+        making,
         "kept_regions",
         lambda regions, width, height: (
             KeptRegion(box=(0, 0, width, height), data_type=1, spacing_mm=(0.1, 0.1)),
@@ -86,7 +91,7 @@ def no_crop(patched: pytest.MonkeyPatch) -> None:
 
 
 def no_text_guard(patched: pytest.MonkeyPatch) -> None:
-    patched.setattr(process, "hide", lambda *_: Hidden(boxes=(), clean=True))
+    patched.setattr(making, "hide", lambda *_: Hidden(boxes=(), clean=True))
 
 
 def no_overlay_watch(patched: pytest.MonkeyPatch) -> None:
@@ -105,11 +110,11 @@ def no_overlay_watch(patched: pytest.MonkeyPatch) -> None:
         def strokes(self) -> list[Any]:
             return []
 
-    patched.setattr(process, "OverlayWatch", First)
+    patched.setattr(making, "OverlayWatch", First)
 
 
 def no_blanking(patched: pytest.MonkeyPatch) -> None:
-    patched.setattr(process, "blank", lambda picture, boxes: picture)
+    patched.setattr(making, "blank", lambda picture, boxes: picture)
 
 
 def no_pseudonyms(patched: pytest.MonkeyPatch) -> None:
@@ -168,12 +173,12 @@ def no_order_of_studies(patched: pytest.MonkeyPatch) -> None:
 
 
 def no_honest_pixels(patched: pytest.MonkeyPatch) -> None:
-    exported = process._exported
-    patched.setattr(process, "_exported", lambda *given: np.minimum(exported(*given), 200))
+    exported = making._exported
+    patched.setattr(making, "_exported", lambda *given: np.minimum(exported(*given), 200))
 
 
 def no_bare_png(patched: pytest.MonkeyPatch) -> None:
-    encode = process.encode_png
+    encode = making.encode_png
     body = b"tEXta\x00bc"
     text = (len(body) - 4).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
 
@@ -181,7 +186,7 @@ def no_bare_png(patched: pytest.MonkeyPatch) -> None:
         data = encode(*given, **named)
         return data[:-12] + text + data[-12:]
 
-    patched.setattr(process, "encode_png", with_text)
+    patched.setattr(making, "encode_png", with_text)
 
 
 GUARDS: dict[str, tuple[Patch, str]] = {
@@ -219,7 +224,7 @@ def test_without_the_rule_of_blank_ids_two_patients_are_one(tmp_path, monkeypatc
             elements={"PatientID": "ANON"},
             seed=number,
         )
-    monkeypatch.setattr(run, "sandboxed", in_process)
+    monkeypatch.setattr(run, "Sandbox", InProcess)
     new_key(tmp_path / "site.key")
 
     def groups(out: str) -> int:
@@ -239,7 +244,7 @@ def test_without_the_check_of_corners_a_wrong_colour_space_is_exported(tmp_path,
     frame[20:80, 20:110] = np.random.default_rng(0).integers(20, 90, (60, 90, 1), np.uint8)
     write_dicom(raw / "1.dcm", frame, regions=[Region(box=(15, 15, 115, 85))], seed=1)
     write_dicom(raw / "2.dcm", frame, photometric="YBR_FULL", regions=[Region(box=(15, 15, 115, 85))], seed=2)
-    monkeypatch.setattr(run, "sandboxed", in_process)
+    monkeypatch.setattr(run, "Sandbox", InProcess)
     new_key(tmp_path / "site.key")
 
     def verdicts(out: str) -> list[str]:
@@ -247,5 +252,5 @@ def test_without_the_check_of_corners_a_wrong_colour_space_is_exported(tmp_path,
         return [done.verdict for done in made.files]
 
     assert verdicts("with") == ["exported", "colour"]
-    monkeypatch.setattr(process, "has_achromatic_corners", lambda _: True)
+    monkeypatch.setattr(making, "has_achromatic_corners", lambda _: True)
     assert "colour" not in verdicts("without")  # green speckle: what the text guard makes of it is no matter

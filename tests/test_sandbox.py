@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from thyrodata.errors import CaseError
-from thyrodata.sandbox import Fault, Limits, Lost, alive, sandboxed
+from thyrodata.sandbox import Fault, Limits, Lost, Sandbox, alive
 
 LIMITS = Limits(memory_bytes=2**30, silent_seconds=3.0)
 
@@ -50,8 +51,8 @@ class Deed:
 
 
 def _run(tasks: list[tuple[str, int]], workers: int = 2) -> list[object]:
-    with sandboxed(Deed(), tasks, workers, LIMITS) as results:
-        return list(results)
+    with Sandbox(workers, LIMITS) as sandbox:
+        return list(sandbox.results(Deed(), tasks))
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -103,8 +104,9 @@ def test_a_worker_ends_with_the_main_process(tmp_path: Path) -> None:
     script.write_text(
         "import os, sys\n"
         "from test_sandbox import LIMITS, Deed, children\n"
-        "from thyrodata.sandbox import sandboxed\n"
-        "with sandboxed(Deed(), [('fine', 0), ('hang', 1)], 1, LIMITS) as results:\n"
+        "from thyrodata.sandbox import Sandbox\n"
+        "with Sandbox(1, LIMITS) as sandbox:\n"
+        "    results = sandbox.results(Deed(), [('fine', 0), ('hang', 1)])\n"
         "    next(results)\n"
         "    print(*children(), flush=True)\n"
         "    os.kill(os.getpid(), 9)\n"
@@ -129,9 +131,9 @@ def test_no_guard_of_main_is_needed(tmp_path: Path) -> None:
     script.write_text(
         "print('once')\n"
         "from test_sandbox import LIMITS, Deed\n"
-        "from thyrodata.sandbox import sandboxed\n"
-        "with sandboxed(Deed(), [('fine', 7)], 1, LIMITS) as results:\n"
-        "    print(*results)\n"
+        "from thyrodata.sandbox import Sandbox\n"
+        "with Sandbox(1, LIMITS) as sandbox:\n"
+        "    print(*sandbox.results(Deed(), [('fine', 7)]))\n"
     )
     folders = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1])])
     run = subprocess.run(
@@ -142,10 +144,40 @@ def test_no_guard_of_main_is_needed(tmp_path: Path) -> None:
 
 def test_no_worker_is_left_behind_where_the_results_are_not_waited_for() -> None:
     before = children()
-    with sandboxed(Deed(), [("fine", 0), ("hang", 1), ("hang", 2)], 2, LIMITS) as results:
+    with Sandbox(2, LIMITS) as sandbox:
+        results = sandbox.results(Deed(), [("fine", 0), ("hang", 1), ("hang", 2)])
         assert next(results) == 0
         assert len(children() - before) == 2
     assert children() - before == set()
+
+
+def test_one_work_after_another_is_done_by_the_same_workers() -> None:
+    before = children()
+    with Sandbox(2, LIMITS) as sandbox:
+        assert list(sandbox.results(Deed(), [("fine", number) for number in range(9)])) == [*range(9)]
+        crew = children() - before
+        assert list(sandbox.results(abs, [(-7,), (-8,)])) == [7, 8]
+        assert children() - before == crew
+        assert len(crew) == 2
+    assert children() == before
+
+
+def test_what_is_in_hand_when_nobody_waits_for_it_is_given_up() -> None:
+    with Sandbox(2, LIMITS) as sandbox:
+        given_up = sandbox.results(Deed(), [("fine", 0), ("hang", 1), ("hang", 2)])
+        assert next(given_up) == 0
+        given_up.close()
+        assert list(sandbox.results(Deed(), [("fine", 3), ("fine", 4)])) == [3, 4]
+
+
+def test_a_worker_that_dies_while_it_waits_costs_no_task() -> None:
+    before = children()
+    with Sandbox(1, LIMITS) as sandbox:
+        assert list(sandbox.results(Deed(), [("fine", 0)])) == [0]
+        (worker,) = children() - before
+        os.kill(int(worker), signal.SIGKILL)
+        os.waitid(os.P_PID, int(worker), os.WEXITED | os.WNOWAIT)
+        assert list(sandbox.results(Deed(), [("fine", 1)])) == [1]
 
 
 def test_alive_does_nothing_outside_of_a_worker() -> None:

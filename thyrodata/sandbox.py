@@ -16,19 +16,22 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Self, TypeAlias, TypeVar
 
 from thyrodata.errors import ThyrodataError
+from thyrodata.io.dataframes import no_series_come
 
-__all__ = ["Fault", "Limits", "Lost", "alive", "sandboxed", "serve"]
+__all__ = ["Fault", "Limits", "Lost", "Sandbox", "alive", "serve"]
 
 ResultT = TypeVar("ResultT")
+
+_Task: TypeAlias = tuple[Callable[..., Any], tuple[Any, ...]]
+"""The work, and its arguments."""
 
 AHEAD = 4
 """Tasks per worker that may be done before the first of them is taken."""
@@ -78,31 +81,6 @@ class Limits:
     """Time without a sign of life, after which it is killed."""
 
 
-@contextmanager
-def sandboxed(
-    work: Callable[..., ResultT], tasks: Iterable[tuple[Any, ...]], workers: int, limits: Limits
-) -> Iterator[Iterator[ResultT | Lost | Fault]]:
-    """Call ``work`` with the arguments of each task, in worker processes that may die.
-
-    The results come in the order of the tasks, with a bounded number of them done ahead. What a worker
-    prints, in Python or below it, is thrown away: a decoder's complaint may quote what it read.
-
-    Args:
-        work: A callable that can be pickled. It calls :func:`alive` now and then.
-        tasks: The arguments of each call.
-        workers: Processes, at least one.
-        limits: What each may use.
-
-    Raises:
-        ThyrodataError: What ``work`` has raised, as it was raised.
-    """
-    crew: _Crew[ResultT] = _Crew(pickle.dumps(work), workers, limits)
-    try:
-        yield crew.results(iter(tasks))
-    finally:
-        crew.dismiss()
-
-
 def alive() -> None:
     """Show that this worker is at work; elsewhere it does nothing."""
     now = time.monotonic()
@@ -128,17 +106,52 @@ class _Worker:
     """When it last showed a sign of life."""
 
 
-class _Crew(Generic[ResultT]):
-    """The workers, and what is in their hands."""
+class Sandbox:
+    """Worker processes that may die, for one kind of work after another; a context manager that ends them.
 
-    def __init__(self, work: bytes, size: int, limits: Limits) -> None:
-        self._work = work
-        self._size = size
+    What a worker prints, in Python or below it, is thrown away: a decoder's complaint may quote what it read.
+
+    Args:
+        workers: Processes, at least one. Each is started when it is first needed.
+        limits: What each may use.
+    """
+
+    def __init__(self, workers: int, limits: Limits) -> None:
+        self._size = workers
         self._limits = limits
         self._workers: list[_Worker] = []
 
-    def results(self, tasks: Iterator[tuple[Any, ...]]) -> Iterator[ResultT | Lost | Fault]:
-        """Yield the result of each task, in order."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        while self._workers:
+            self._bury(self._workers[-1])
+
+    def results(
+        self, work: Callable[..., ResultT], tasks: Iterable[tuple[Any, ...]]
+    ) -> Iterator[ResultT | Lost | Fault]:
+        """Call ``work`` with the arguments of each task, and yield the results in the order of the tasks.
+
+        A bounded number of them is done ahead. Tasks that are in hand when the caller stops taking results
+        are given up, with their workers.
+
+        Args:
+            work: A callable that can be pickled. It calls :func:`alive` now and then.
+            tasks: The arguments of each call.
+
+        Raises:
+            ThyrodataError: What ``work`` has raised, as it was raised.
+        """
+        try:
+            yield from self._results(work, iter(tasks))
+        finally:
+            for worker in [each for each in self._workers if each.task is not None]:
+                self._bury(worker)
+
+    def _results(
+        self, work: Callable[..., ResultT], tasks: Iterator[tuple[Any, ...]]
+    ) -> Iterator[ResultT | Lost | Fault]:
         done: dict[int, ResultT | Lost | Fault] = {}
         given = taken = 0
         more = True
@@ -148,7 +161,7 @@ class _Crew(Generic[ResultT]):
                 if task is None:
                     more = False
                 else:
-                    self._give(worker, given, task)
+                    self._give(worker, given, (work, task))
                     given += 1
             if taken in done:
                 yield done.pop(taken)
@@ -156,15 +169,11 @@ class _Crew(Generic[ResultT]):
             elif taken < given:
                 done.update(self._heard())
 
-    def dismiss(self) -> None:
-        """End all workers, whatever they do."""
-        while self._workers:
-            self._bury(self._workers[-1])
-
     def _idle(self) -> _Worker | None:
-        for worker in self._workers:
-            if worker.task is None:
+        for worker in [each for each in self._workers if each.task is None]:
+            if worker.process.poll() is None:
                 return worker
+            self._bury(worker)  # it has died with nothing in its hands
         if len(self._workers) < self._size:
             return self._hire()
         return None
@@ -188,22 +197,21 @@ class _Crew(Generic[ResultT]):
         held.close()
         worker = _Worker(process=process, line=here, lifeline=end)
         self._workers.append(worker)
-        here.send_bytes(self._work)
         return worker
 
-    def _give(self, worker: _Worker, number: int, task: tuple[Any, ...]) -> None:
+    def _give(self, worker: _Worker, number: int, task: _Task) -> None:
         worker.task, worker.heard = number, time.monotonic()
         try:
             worker.line.send(task)
         except OSError:  # it has died since: that is heard from its line
             return
 
-    def _heard(self) -> dict[int, ResultT | Lost | Fault]:
+    def _heard(self) -> dict[int, Any]:
         """Wait for news, and return what has come of tasks."""
         busy = [worker for worker in self._workers if worker.task is not None]
         patience = min(worker.heard for worker in busy) + self._limits.silent_seconds - time.monotonic()
         ready = wait([worker.line for worker in busy], max(0.0, patience))
-        news: dict[int, ResultT | Lost | Fault] = {}
+        news: dict[int, Any] = {}
         for worker in busy:
             if worker.line in ready:
                 self._hear(worker, news)
@@ -211,7 +219,7 @@ class _Crew(Generic[ResultT]):
                 self._end(worker, Lost.HUNG, news)
         return news
 
-    def _hear(self, worker: _Worker, news: dict[int, ResultT | Lost | Fault]) -> None:
+    def _hear(self, worker: _Worker, news: dict[int, Any]) -> None:
         try:
             message = worker.line.recv_bytes()
         except (EOFError, OSError):
@@ -229,7 +237,7 @@ class _Crew(Generic[ResultT]):
             news[worker.task] = result
             worker.task = None
 
-    def _end(self, worker: _Worker, how: Lost, news: dict[int, ResultT | Lost | Fault]) -> None:
+    def _end(self, worker: _Worker, how: Lost, news: dict[int, Any]) -> None:
         self._bury(worker)
         if worker.task is not None:
             news[worker.task] = how
@@ -246,7 +254,7 @@ def serve(line_handle: int, lifeline_handle: int, memory_bytes: int) -> None:
     """Do task after task: the whole life of a worker.
 
     Args:
-        line_handle: Of the connection on which the work comes, then tasks, and results go back.
+        line_handle: Of the connection on which work and tasks come, and results go back.
         lifeline_handle: Of one that ends with the main process.
         memory_bytes: What the worker may use.
     """
@@ -256,13 +264,13 @@ def serve(line_handle: int, lifeline_handle: int, memory_bytes: int) -> None:
     threading.Thread(target=_end_with, args=(Connection(lifeline_handle),), daemon=True).start()
     line = Connection(line_handle)
     _line[:] = [line]
-    do = pickle.loads(line.recv_bytes())  # noqa: S301 -- from the main process
+    no_series_come()
     while True:
         try:
-            task = line.recv()
+            work, task = line.recv()
         except EOFError:
             return
-        line.send_bytes(pickle.dumps(_done(do, task)))
+        line.send_bytes(pickle.dumps(_done(work, task)))
 
 
 def _end_with(lifeline: Connection) -> None:
@@ -273,9 +281,9 @@ def _end_with(lifeline: Connection) -> None:
         os._exit(1)
 
 
-def _done(do: Callable[..., Any], task: tuple[Any, ...]) -> Any:
+def _done(work: Callable[..., Any], task: tuple[Any, ...]) -> Any:
     try:
-        return do(*task)
+        return work(*task)
     except MemoryError:
         return Lost.MEMORY
     except ThyrodataError as error:

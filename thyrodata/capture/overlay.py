@@ -9,6 +9,7 @@ seen in the first and the last frame alone, as is text that moves.
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -77,13 +78,13 @@ class OverlayWatch:
         self._greys.append(brightness(self._frames[-1]))
         if len(self._frames) < STANDING:
             return
-        least = np.minimum.reduce(self._greys)
+        least = reduce(np.minimum, self._greys)  # numpy's own reduce copies them into one array first
         self._brief.add(bright_strokes(least))
         del self._frames[0], self._greys[0]
         if self._number % STANDING == 0:
             self._minima.append(least)
             if len(self._minima) * STANDING == LASTING:
-                self._lasting.add(bright_strokes(np.minimum.reduce(self._minima)))
+                self._lasting.add(bright_strokes(reduce(np.minimum, self._minima)))
                 del self._minima[0]
 
     def pictures(self) -> tuple[Frame, ...]:
@@ -100,7 +101,7 @@ class OverlayWatch:
         """Return what stood still, (height, width) for each span that shows what no picture does."""
         if not self._brief.spans():
             return ()
-        shown = np.maximum.reduce([bright_strokes(brightness(frame)) for frame in self.pictures()])
+        shown = reduce(np.maximum, [bright_strokes(brightness(frame)) for frame in self.pictures()])
         limit = np.minimum(shown, np.uint8(255 - FAINT)) + np.uint8(FAINT)
         spans = [*self._lasting.spans(), *self._brief.spans()]
         return tuple(span for span in spans if (span > limit).any())
@@ -129,5 +130,5 @@ class _Standing:
 
 
 def _drift(standing: NDArray[np.uint8], strokes: NDArray[np.uint8]) -> float:
-    """Return by how many grey levels one picture is brighter than the other, in the mean."""
-    return float((standing[::GRID, ::GRID].astype(np.float32) - strokes[::GRID, ::GRID]).mean())
+    """Return by how many grey levels one picture is brighter than the other, in the mean; nowhere darker."""
+    return float((standing[::GRID, ::GRID] - strokes[::GRID, ::GRID]).mean())

@@ -38,7 +38,7 @@ from thyrodata.io.journal import append, entries, repair
 from thyrodata.io.png import PngEncoder
 from thyrodata.io.secretfile import check_place
 from thyrodata.io.workspace import Workspace, check_apart, opened_workspace
-from thyrodata.sandbox import Fault, Limits, Lost, sandboxed
+from thyrodata.sandbox import Fault, Limits, Lost, Sandbox
 from thyrodata.schema.manifest import Setting
 from thyrodata.schema.plain import from_plain, to_plain
 
@@ -237,9 +237,9 @@ class _Run:
 
     def try_out(self) -> Captured:
         """Do all work and write nothing."""
-        with tempfile.TemporaryDirectory() as folder:
-            _, ordered = self._ordered(Path(folder))
-            done = self._processed(ordered, None, Path(folder))
+        with tempfile.TemporaryDirectory() as folder, Sandbox(self._workers, LIMITS) as sandbox:
+            _, ordered = self._ordered(sandbox, Path(folder))
+            done = self._processed(sandbox, ordered, None, Path(folder))
         return self._captured(self._account(ordered, done), ordered.clinical, None, None)
 
     def build(self, *, resume: bool, overwrite: bool) -> Captured:
@@ -263,9 +263,10 @@ class _Run:
 
     def _built(self, space: Workspace, quarantine: Quarantine) -> Captured:
         space.partial.chmod(0o700)  # previews of what is put aside lie below it
-        scanned, ordered = self._ordered(space.work)
-        self._names.keep()
-        done = self._processed(ordered, space.dataset, space.work)
+        with Sandbox(self._workers, LIMITS) as sandbox:
+            scanned, ordered = self._ordered(sandbox, space.work)
+            self._names.keep()
+            done = self._processed(sandbox, ordered, space.dataset, space.work)
         files = self._account(ordered, done)
         aside = quarantine.write(put_aside(files), space.work / PREVIEWS)
         exported = [n for n in sorted(done) if done[n].verdict == Verdict.EXPORTED.code]
@@ -339,9 +340,9 @@ class _Run:
             **{f"setting {setting.name}": setting.value for setting in self._settings()},
         }
 
-    def _ordered(self, work: Path) -> tuple[tuple[Scanned, ...], Ordered]:
+    def _ordered(self, sandbox: Sandbox, work: Path) -> tuple[tuple[Scanned, ...], Ordered]:
         """Read all headers, and name and number what they are of."""
-        scanned = tuple(self._scanned(work))
+        scanned = tuple(self._scanned(sandbox, work))
         prefix = f"delivery {self._delivery} " if self._delivery > 1 else ""
         ordered = order(
             scanned,
@@ -353,33 +354,34 @@ class _Run:
         )
         return scanned, ordered
 
-    def _scanned(self, work: Path) -> Iterator[Scanned]:
-        tasks = ((file,) for file in self._files)
-        with sandboxed(Scan(work=work), tasks, self._workers, LIMITS) as results:
-            for number, (file, result) in enumerate(zip(self._files, results, strict=True), 1):
-                match result:
-                    case Lost():
-                        yield Scanned(file=file, verdict=verdict_of_loss(result))
-                    case Fault(place=place):
-                        yield Scanned(file=file, verdict=Verdict.FAULT, detail=place)
-                    case _:
-                        yield from result
-                self._advance(number / len(self._files) / 2)
+    def _scanned(self, sandbox: Sandbox, work: Path) -> Iterator[Scanned]:
+        results = sandbox.results(Scan(work=work), ((file,) for file in self._files))
+        for number, (file, result) in enumerate(zip(self._files, results, strict=True), 1):
+            match result:
+                case Lost():
+                    yield Scanned(file=file, verdict=verdict_of_loss(result))
+                case Fault(place=place):
+                    yield Scanned(file=file, verdict=Verdict.FAULT, detail=place)
+                case _:
+                    yield from result
+            self._advance(number / len(self._files) / 2)
 
-    def _processed(self, ordered: Ordered, dataset: Path | None, work: Path) -> dict[int, FileDone]:
+    def _processed(
+        self, sandbox: Sandbox, ordered: Ordered, dataset: Path | None, work: Path
+    ) -> dict[int, FileDone]:
         """Process what the journal does not hold; return what every file came to, by its number."""
         journal = work / JOURNAL
         done = _journalled(journal)
         todo = [(number, job) for number, job in enumerate(ordered.jobs) if number not in done]
         process = Process(treatment=self._treatment, dataset=dataset, work=work)
-        with sandboxed(process, todo, self._workers, LIMITS) as results:
-            for (number, job), result in zip(todo, results, strict=True):
-                if dataset and not isinstance(result, FileDone):
-                    shutil.rmtree(image_folder(dataset, job), ignore_errors=True)
-                done[number] = _told(job, result)
-                if dataset:
-                    append(journal, {"number": number, **to_plain(done[number])})
-                self._advance((1 + len(done) / len(ordered.jobs)) / 2)
+        results = sandbox.results(process, todo)
+        for (number, job), result in zip(todo, results, strict=True):
+            if dataset and not isinstance(result, FileDone):
+                shutil.rmtree(image_folder(dataset, job), ignore_errors=True)
+            done[number] = _told(job, result)
+            if dataset:
+                append(journal, {"number": number, **to_plain(done[number])})
+            self._advance((1 + len(done) / len(ordered.jobs)) / 2)
         return done
 
     def _advance(self, share: float) -> None:

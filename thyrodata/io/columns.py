@@ -18,7 +18,6 @@ from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from thyrodata.errors import SchemaError
 from thyrodata.io.dataframes import put_pandas_off
@@ -182,6 +181,8 @@ def _check_present(array: pa.StructArray, child: pa.Array, field: FieldHint) -> 
     bare, optional = strip_none(field.hint)
     if optional or child.null_count == 0 or get_origin(bare) is tuple:
         return
+    import pyarrow.compute as pc  # noqa: PLC0415 -- takes longer to import than most workers decode
+
     if pc.any(pc.and_(child.is_null(), array.is_valid())).as_py():
         raise SchemaError(f"{field.name} is missing")
 

@@ -29,8 +29,10 @@ def hash_file(path: Path) -> str:
 
 def hash_pixels(array: np.ndarray) -> str:
     """Return the SHA-256 of an array's type, shape and samples, big-endian, row by row."""
-    wide = array.astype(array.dtype.newbyteorder(">"))
-    return hashlib.sha256(f"{wide.dtype.str} {wide.shape}\n".encode() + wide.tobytes()).hexdigest()
+    wide = array.astype(array.dtype.newbyteorder(">"), order="C", copy=False)
+    digest = hashlib.sha256(f"{wide.dtype.str} {wide.shape}\n".encode())
+    digest.update(wide.data)
+    return digest.hexdigest()
 
 
 def list_files(folder: Path) -> list[str]:

@@ -33,7 +33,7 @@ from thyrodata.capture.source import SourceFile
 from thyrodata.capture.text import TextDetector
 from thyrodata.dataset import Dataset
 from thyrodata.errors import CaseError, DatasetError, RawLayoutError
-from thyrodata.sandbox import Fault, Limits, Lost, sandboxed
+from thyrodata.sandbox import Fault, Limits, Lost, Sandbox
 
 __all__ = ["audit_capture"]
 
@@ -81,8 +81,8 @@ def audit_capture(
         pictures = _pictures(dataset, {original.ordinal for original in originals}, look)
         detector = TextDetector() if ocr else None
         tasks = ((original, pictures.get(original.ordinal, ()), Path(work)) for original in originals)
-        with sandboxed(examine, tasks, workers, LIMITS) as results:
-            for original, result in zip(originals, results, strict=True):
+        with Sandbox(workers, LIMITS) as sandbox:
+            for original, result in zip(originals, sandbox.results(examine, tasks), strict=True):
                 look.at_original(original, pictures.get(original.ordinal, ()), result, detector)
                 steps.done()
     for file in files:
