@@ -41,9 +41,8 @@ from thyrodata.survey import Glance, Survey
 
 __all__ = ["Revision", "Splits", "opened", "revise"]
 
-
-ENCODER = PngEncoder.ZLIB
-"""Of images whose pixels change. ISA-L has once been seen to give other bytes for the same pixels."""
+ENCODER = PngEncoder.ISAL
+"""Of images whose pixels change."""
 
 
 class Splits(Enum):

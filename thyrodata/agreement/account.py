@@ -19,7 +19,7 @@ from thyrodata.agreement.resolving import REASONS, Resolution, resolve_image
 from thyrodata.agreement.shapes import shares
 from thyrodata.agreement.votes import Outcome, Tally, Vote, tally
 from thyrodata.io.parquettable import table_bytes
-from thyrodata.io.png import PngEncoder, encode_png
+from thyrodata.io.png import encode_png
 from thyrodata.schema.record import Derived
 
 __all__ = ["POLICY", "Account", "account_of"]
@@ -138,7 +138,7 @@ def _picture(image: ReadImage, made: Resolution, finding_id: str) -> bytes:
         left, top, counts = shares(rasters)
         height, width = counts.shape
         pixels[top : top + height, left : left + width] = np.rint(counts * (_FULL / len(rasters)))
-    return encode_png(pixels, encoder=PngEncoder.ZLIB)
+    return encode_png(pixels)
 
 
 def _votes_table(rows: Sequence[Vote], pictures: Mapping[tuple[str, str], tuple[str, bytes]]) -> bytes:
