@@ -171,12 +171,6 @@ def test_in_doubt_there_is_no_picture(shown, reason):
         find_picture([shown], DETECTOR)
 
 
-def test_sixteen_bits_are_cut_like_eight():
-    drawn = phantom(PhantomSpec(seed=2, height=420, width=560))
-    wide = drawn.pixels.astype(np.uint16) * 257
-    assert find_picture([wide], DETECTOR) == find_picture([drawn.pixels], DETECTOR)
-
-
 BANNERS = {
     "examples_rgb_color.dcm": (0, 0, 320, 30),
     "US1_UNCR.dcm": (0, 0, 640, 70),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from thyrodata.io.extras import load_extra
 
-__all__ = ["LETTER", "all_strokes", "bright_strokes", "brightness", "opencv"]
+__all__ = ["LETTER", "all_strokes", "bright_strokes", "brightness", "in_eight_bits", "opencv"]
 
 LETTER = 15
 """Pixels: a stroke is narrower in one direction, so an opening by as much takes it out and leaves tissue."""
@@ -18,16 +18,34 @@ LETTER = 15
 _SQUARE = np.ones((LETTER, LETTER), np.uint8)
 
 
-def brightness(picture: NDArray[np.unsignedinteger[Any]]) -> NDArray[np.uint8]:
-    """Return the brightest channel of each pixel, the upper 8 bits of it: (height, width).
+def in_eight_bits(
+    picture: NDArray[np.unsignedinteger[Any]], extent: tuple[int, int] | None = None
+) -> NDArray[np.uint8]:
+    """Return a picture in 8 bits: one that has more is stretched between the least and the greatest value.
+
+    How many bits are stored says little of how many a scanner uses.
 
     Args:
         picture: uint8 or uint16, (height, width) or (height, width, 3).
+        extent: The two values, where they are those of all frames of a clip; else they are the picture's own.
     """
-    grey = picture
-    if picture.ndim == 3:  # noqa: PLR2004 -- height, width, channels
-        grey = np.maximum(np.maximum(picture[..., 0], picture[..., 1]), picture[..., 2])
-    return (grey >> (8 * (grey.dtype.itemsize - 1))).astype(np.uint8, copy=False)
+    if picture.dtype.itemsize == 1:
+        return picture.astype(np.uint8, copy=False)
+    if extent is None:
+        extent = int(picture.min(initial=np.iinfo(picture.dtype).max)), int(picture.max(initial=0))
+    low, high = extent
+    return ((picture.astype(np.uint32) - low) * 255 // max(high - low, 1)).astype(np.uint8)
+
+
+def brightness(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the brightest channel of each pixel: (height, width).
+
+    Args:
+        picture: (height, width) or (height, width, 3).
+    """
+    if picture.ndim == 2:  # noqa: PLR2004 -- height, width
+        return picture
+    return np.maximum(np.maximum(picture[..., 0], picture[..., 1]), picture[..., 2])
 
 
 def bright_strokes(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:

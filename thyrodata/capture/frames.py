@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,16 +104,16 @@ class Chosen:
     """Frames that were left out for being near-identical to one that was chosen."""
 
 
-def look_at(index: int, pictures: Sequence[NDArray[np.unsignedinteger[Any]]]) -> FrameLook:
+def look_at(index: int, pictures: Sequence[NDArray[np.uint8]]) -> FrameLook:
     """Look at what of a frame would be exported.
 
     The sharpness is the mean squared Laplacian of the brightness (the energy of Laplacian; Subbarao and Tyan,
-    IEEE Trans Pattern Anal Mach Intell 1998;20:864-870), in squared grey levels of 8 bits, rounded down. It
+    IEEE Trans Pattern Anal Mach Intell 1998;20:864-870), in squared grey levels, rounded down. It
     compares frames of one clip with each other and nothing else.
 
     Args:
         index: The frame's, from 0.
-        pictures: Its regions; uint8 or uint16, (height, width) or (height, width, 3).
+        pictures: Its regions, (height, width) or (height, width, 3).
     """
     grey = [brightness(picture).astype(np.int32) for picture in pictures]
     energy = sum(_energy(each) for each in grey)

@@ -6,7 +6,6 @@ A person has to look where there is doubt: it is better to put a file aside than
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,15 +49,14 @@ LEAST_LEFT = 0.5
 or colour flow that looks like text, and its edges say nothing of the picture's."""
 
 
-def find_picture(frames: Sequence[NDArray[np.unsignedinteger[Any]]], detector: TextDetector) -> PixelBox:
+def find_picture(frames: Sequence[NDArray[np.uint8]], detector: TextDetector) -> PixelBox:
     """Return the box of the ultrasound picture: x0, y0, x1, y1, outer edges.
 
     What varies from pixel to pixel, or moves, may be echo, unless it is text: its area is found as for a
     margin (`thyrodata.echo`). Then each edge moves inwards until no text is left near it.
 
     Args:
-        frames: A few of a clip, or a still alone: uint8 or uint16, (height, width) or (height, width, 3), all
-            of one shape.
+        frames: A few of a clip, or a still alone: (height, width) or (height, width, 3), all of one shape.
         detector: Finds the text.
 
     Raises:
@@ -96,9 +94,7 @@ def _check_size(box: PixelBox, echo: NDArray[np.uint8]) -> None:
         raise RegionDoubt(f"what looks like text leaves {_area(box) / _area(whole):.0%} of the picture")
 
 
-def _echo(
-    brightest: NDArray[np.unsignedinteger[Any]], darkest: NDArray[np.unsignedinteger[Any]]
-) -> NDArray[np.uint8]:
+def _echo(brightest: NDArray[np.uint8], darkest: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the brightest of each pixel in 8 bits, and black where nothing varies in place or time."""
     from scipy import ndimage  # noqa: PLC0415 -- takes as long to import as all the rest
 
@@ -108,7 +104,7 @@ def _echo(
     return np.where(varies | (high - low >= TEXTURE), high, np.uint8(0))
 
 
-def _has_coloured_bar(brightest: NDArray[np.unsignedinteger[Any]], box: PixelBox) -> bool:
+def _has_coloured_bar(brightest: NDArray[np.uint8], box: PixelBox) -> bool:
     """Return whether lines along an edge of a box are of a colour nearly throughout."""
     if brightest.ndim == 2:  # noqa: PLR2004 -- height, width
         return False
@@ -133,9 +129,7 @@ def _is_parted(grey: NDArray[np.uint8], box: PixelBox) -> bool:
     return False
 
 
-def _to_look_at(
-    frames: Sequence[NDArray[np.unsignedinteger[Any]]], darkest: NDArray[np.unsignedinteger[Any]]
-) -> list[NDArray[np.unsignedinteger[Any]]]:
+def _to_look_at(frames: Sequence[NDArray[np.uint8]], darkest: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
     """Return a still, or what stands still of a clip with its first frame."""
     return [frames[0]] if len(frames) == 1 else [frames[0], darkest]
 

@@ -10,7 +10,6 @@ seen in the first and the last frame alone, as is text that moves.
 from __future__ import annotations
 
 from functools import reduce
-from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,8 +38,6 @@ GRID = 4
 FAINT = 16
 """Grey levels by which strokes must outshine those of the first and last frame to show anything new."""
 
-Frame: TypeAlias = NDArray[np.unsignedinteger[Any]]
-
 
 class OverlayWatch:
     """Is shown the frames of a clip one by one, and says which pictures have to be looked at.
@@ -52,8 +49,8 @@ class OverlayWatch:
 
     def __init__(self) -> None:
         self._number = 0
-        self._first: Frame | None = None
-        self._frames: list[Frame] = []
+        self._first: NDArray[np.uint8] | None = None
+        self._frames: list[NDArray[np.uint8]] = []
         """The latest frames, fewer than `STANDING`, and copies: a caller may reuse an array."""
         self._greys: list[NDArray[np.uint8]] = []
         """The brightness of the latest frames, fewer than `STANDING`."""
@@ -62,11 +59,11 @@ class OverlayWatch:
         self._brief = _Standing()
         self._lasting = _Standing()
 
-    def add(self, frame: Frame) -> None:
+    def add(self, frame: NDArray[np.uint8]) -> None:
         """Look at the next frame.
 
         Args:
-            frame: uint8 or uint16, (height, width) or (height, width, 3); of one shape through the clip.
+            frame: (height, width) or (height, width, 3); of one shape through the clip.
 
         Raises:
             MissingExtraError: The extra ``ocr`` is not installed.
@@ -87,11 +84,11 @@ class OverlayWatch:
                 self._lasting.add(bright_strokes(reduce(np.minimum, self._minima)))
                 del self._minima[0]
 
-    def pictures(self) -> tuple[Frame, ...]:
+    def pictures(self) -> tuple[NDArray[np.uint8], ...]:
         """Return the first and the last frame, if they differ; of a clip too short for text to stand, all."""
         if self._first is None:
             return ()
-        different: list[Frame] = []
+        different: list[NDArray[np.uint8]] = []
         for frame in [self._first, *(self._frames[-1:] if self._brief.spans() else self._frames)]:
             if not any(np.array_equal(frame, other) for other in different):
                 different.append(frame)

@@ -30,7 +30,7 @@ def is_grey(picture: NDArray[np.unsignedinteger[Any]]) -> bool:
     return bool((red == green).all() and (red == blue).all())
 
 
-def bright_cells(frame: NDArray[np.unsignedinteger[Any]]) -> str:
+def bright_cells(frame: NDArray[np.uint8]) -> str:
     """Return a bit for each cell, row by row, set where it is bright: in hexadecimal.
 
     The last cells of a row and column are padded with black. A line of text is no taller than a cell, so that
@@ -42,10 +42,9 @@ def bright_cells(frame: NDArray[np.unsignedinteger[Any]]) -> str:
     return np.packbits(sums > _BRIGHT * CELL**2).tobytes().hex()
 
 
-def with_boxes(frame: NDArray[np.unsignedinteger[Any]], boxes: Iterable[PixelBox]) -> NDArray[np.uint8]:
+def with_boxes(frame: NDArray[np.uint8], boxes: Iterable[PixelBox]) -> NDArray[np.uint8]:
     """Return a frame as RGB with the rims of boxes drawn, for a person to look at."""
-    shown = (frame >> (8 * (frame.dtype.itemsize - 1))).astype(np.uint8)
-    shown = shown.copy() if shown.ndim == 3 else np.repeat(shown[..., None], 3, axis=2)  # noqa: PLR2004
+    shown = frame.copy() if frame.ndim == 3 else np.repeat(frame[..., None], 3, axis=2)  # noqa: PLR2004
     for x0, y0, x1, y1 in boxes:
         shown[[y0, y1 - 1], x0:x1] = _YELLOW
         shown[y0:y1, [x0, x1 - 1]] = _YELLOW

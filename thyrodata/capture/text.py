@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from thyrodata.capture.brightness import all_strokes, opencv
+from thyrodata.capture.brightness import all_strokes, in_eight_bits, opencv
 from thyrodata.capture.letters import letter_boxes
 from thyrodata.capture.ocr import SURE, read_line, text_map
 from thyrodata.schema.record import PixelBox
@@ -104,7 +104,7 @@ class TextDetector:
             CaseError: A network fails.
             MissingExtraError: The extra ``ocr`` is not installed.
         """
-        shown = _as_bytes(picture)
+        shown = in_eight_bits(picture)
         views = [(shown, 1.0)]
         if not again:
             views += [(_brightened(strokes), 1.0) for strokes in all_strokes(shown)]
@@ -128,7 +128,7 @@ class TextDetector:
             CaseError: A network fails.
             MissingExtraError: The extra ``ocr`` is not installed.
         """
-        shown = [_as_bytes(picture) for picture in pictures]
+        shown = [in_eight_bits(picture) for picture in pictures]
         views = list(shown)
         if not again:
             none = np.zeros(shown[0].shape[:2], np.uint8)
@@ -159,7 +159,7 @@ class TextDetector:
             CaseError: A network fails.
             MissingExtraError: The extra ``ocr`` is not installed.
         """
-        shown = _as_bytes(picture)
+        shown = in_eight_bits(picture)
         lines = []
         for box in self.find(shown):
             x0, y0, x1, y1 = box
@@ -243,15 +243,6 @@ def _smoothed_over(
         seen = picture[rim][~hidden[rim]]
         smoothed[y0:y1, x0:x1] = seen.mean(axis=0).astype(picture.dtype) if seen.size else 0
     return smoothed
-
-
-def _as_bytes(picture: NDArray[np.unsignedinteger[Any]]) -> NDArray[np.uint8]:
-    """Return the picture in 8 bits; of 16, those from the darkest to the brightest pixel."""
-    if picture.dtype.itemsize == 1:
-        return picture.astype(np.uint8, copy=False)
-    low, high = int(picture.min(initial=0)), int(picture.max(initial=0))
-    scaled = (picture.astype(np.float32) - low) * (255 / max(high - low, 1))
-    return scaled.astype(np.uint8)
 
 
 def _brightened(strokes: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from thyrodata.capture.brightness import in_eight_bits
 from thyrodata.capture.frames import AllFrames, Chosen, Every, choose, look_at
 from thyrodata.capture.heuristic import find_picture
 from thyrodata.capture.overlay import OverlayWatch
@@ -101,6 +102,8 @@ class _Making:
         self._header = header
         self._frames = frames
         self._first = frames.frame(0)
+        self._extent = self._values()
+        self._shown = in_eight_bits(self._first, self._extent)
 
     def make(self, known: FileDone) -> FileDone:
         """Find out what to export, then export it."""
@@ -117,7 +120,7 @@ class _Making:
             height=height,
             kept=tuple(region.box for region in regions),
             blanked=tuple(box for boxes in blanked for box in boxes),
-            cells=bright_cells(self._first),
+            cells=bright_cells(self._shown),
             found_by=found_by,
         )
         return replace(
@@ -131,7 +134,7 @@ class _Making:
         )
 
     def _doubt(self, verdict: Verdict, detail: str, boxes: Sequence[PixelBox] = ()) -> NoReturn:
-        raise _Aside(verdict, detail, with_boxes(self._first, boxes))
+        raise _Aside(verdict, detail, with_boxes(self._shown, boxes))
 
     def _check_drawn(self) -> None:
         height, width = self._first.shape[:2]
@@ -150,7 +153,7 @@ class _Making:
             if regions:
                 return regions, "header"
             count = min(len(self._frames), SAMPLED)
-            sample = list(self._seen([k * len(self._frames) // count for k in range(count)]))
+            sample = list(self._looked_at([k * len(self._frames) // count for k in range(count)]))
             box = find_picture(sample, _detector())
         except RegionDoubt as doubt:
             self._doubt(Verdict.REGION, str(doubt))
@@ -164,7 +167,7 @@ class _Making:
         indexes = range(0, len(self._frames), choice.step if isinstance(choice, Every) else 1)
         looks = (
             look_at(index, [_cut(frame, region.box) for region in regions])
-            for index, frame in zip(indexes, self._seen(indexes), strict=True)
+            for index, frame in zip(indexes, self._looked_at(indexes), strict=True)
         )
         chosen = choose(choice, looks)
         taken = dict(chosen.frames)
@@ -177,10 +180,22 @@ class _Making:
             alive()
             yield self._first if index == 0 else self._frames.frame(index)
 
+    def _looked_at(self, indexes: Sequence[int]) -> Iterator[NDArray[np.uint8]]:
+        """Yield frames as they are looked at, in 8 bits."""
+        for frame in self._seen(indexes):
+            yield in_eight_bits(frame, self._extent)
+
+    def _values(self) -> tuple[int, int] | None:
+        """Return the least and the greatest value of all frames, if they are of more than 8 bits."""
+        if self._first.dtype.itemsize == 1:
+            return None
+        extents = [(int(frame.min()), int(frame.max())) for frame in self._seen(range(len(self._frames)))]
+        return min(low for low, _ in extents), max(high for _, high in extents)
+
     def _text(self, region: KeptRegion, chosen: Chosen) -> tuple[PixelBox, ...]:
         """Return what is blanked of a region, in pixels of the screen."""
         indexes = [index for index, _ in chosen.frames]
-        pictures = (_cut(frame, region.box) for frame in self._seen(indexes))
+        pictures = (_cut(frame, region.box) for frame in self._looked_at(indexes))
         if len(indexes) <= EACH_LOOKED_AT:
             hidden = hide(_detector(), list(pictures))
         else:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from thyrodata.capture.brightness import bright_strokes, brightness
+from thyrodata.capture.brightness import bright_strokes, brightness, in_eight_bits
 from thyrodata.capture.ocr import read_line
 from thyrodata.capture.text import ReadText, TextDetector
 from thyrodata.schema.record import PixelBox
@@ -47,7 +47,7 @@ def read_texts(pixels: NDArray[np.unsignedinteger[Any]]) -> tuple[Line, ...]:
         CaseError: A network fails.
         MissingExtraError: The extra ``ocr`` is not installed.
     """
-    picture = brightness(pixels) if pixels.dtype.itemsize > 1 else pixels.astype(np.uint8, copy=False)
+    picture = in_eight_bits(pixels)
     boxes = TextDetector().find(picture)
     strokes = bright_strokes(brightness(picture))
     lines = (line for box in boxes for line in _read(picture, strokes, box))
