@@ -54,6 +54,8 @@ from thyrodata.schema.geometry import Box, Geometry, Polygon, PolygonPart
 from thyrodata.schema.record import Finding, ImageRecord, ImageRef, Read, Reading
 from thyrodata.schema.vocab import Bethesda, GroupKind, Modality, Scope, Structure
 
+pytestmark = pytest.mark.slow  # together they take as long as hundreds of others
+
 HOSTILE = "<script src=http://x.org/a.js>'\"</script> $\\frac{1 -- ]]> \x00\u202e 李医生"
 SHOWN = HOSTILE.replace("\x00", "\ufffd").replace("\u202e", "\ufffd")
 VOID = {"br", "img", "meta"}

@@ -17,6 +17,8 @@ from thyrodata.capture.audit.score import Score, score_capture
 from thyrodata.schema.record import Acquisition, Age, CropLedger, Label, Patient, SourceField
 from thyrodata.schema.vocab import Basis, Bethesda, Sex
 
+pytestmark = pytest.mark.slow  # together they take as long as hundreds of others
+
 
 @pytest.fixture(scope="module")
 def midib(tmp_path_factory) -> Midib:

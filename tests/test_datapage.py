@@ -99,6 +99,7 @@ def counts_of(spread: Distribution, part: str = "all") -> dict[str, int]:
 # ---------------------------------------------------------------------------------------- the page as a whole
 
 
+@pytest.mark.slow
 def test_equal_datasets_give_equal_bytes_whatever_the_settings_of_matplotlib_are(tmp_path: Path) -> None:
     one, other = (rich_dataset(tmp_path / name, HOSTILE) for name in ("one", "other"))
     first = report_dataset(one, tmp_path / "one.html", split="official").page.html
@@ -133,6 +134,7 @@ def test_the_page_refers_to_nothing_outside_and_runs_nothing(text: str, tmp_path
             assert all(each.startswith("#") for each in links)
 
 
+@pytest.mark.slow
 def test_hostile_texts_are_shown_and_change_no_markup(tmp_path: Path) -> None:
     pages = []
     for text in ("plain", HOSTILE):

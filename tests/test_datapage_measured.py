@@ -119,6 +119,7 @@ def test_a_mask_of_another_size_and_marks_of_other_images_are_said(rich: Dataset
 # -------------------------------------------------------------------------------------------------- shortcuts
 
 
+@pytest.mark.slow
 def test_shortcuts_are_a_table_a_plot_and_their_own_sentence(rich: Dataset, tmp_path: Path) -> None:
     add_reports(rich, measured("x"))
     made, page = made_of(rich, plots=tmp_path / "plots")

@@ -187,6 +187,7 @@ print(digest.hexdigest())
 """
 
 
+@pytest.mark.slow
 def test_bytes_do_not_depend_on_where_memory_lies():
     """ISA-L by itself takes an address for the first bytes: some of these images differed in every run."""
     runs = [subprocess.run([sys.executable, "-c", ENCODE], check=True, capture_output=True) for _ in range(3)]

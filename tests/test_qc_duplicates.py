@@ -30,6 +30,8 @@ from thyrodata.schema.geometry import Box
 from thyrodata.schema.record import Finding, ImageRecord, ImageRef, Label, Reading
 from thyrodata.schema.vocab import GroupKind, Malignancy, Modality, Structure
 
+pytestmark = pytest.mark.slow  # together they take as long as hundreds of others
+
 RULES = (*duplicates.RULES, *leakage.RULES)
 Grey = NDArray[np.uint8]
 BOX = phantom(PhantomSpec(seed=0)).echo_box

@@ -181,6 +181,7 @@ def test_a_picture_of_nothing_has_no_marks():
     assert find_marks(black, find_echo(black)).score == 0
 
 
+@pytest.mark.slow
 def test_a_planted_mark_is_painted():
     scores = []
     for seed in range(40):

@@ -90,6 +90,7 @@ def test_few_faults_go_with_another():
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dual", [False, True])
 @pytest.mark.parametrize("seed", range(3))
 def test_a_clean_phantom_has_no_issue_but_that_it_is_a_dual_view(dual, seed, tmp_path):
@@ -113,6 +114,7 @@ def test_a_clean_phantom_has_no_issue_but_that_it_is_a_dual_view(dual, seed, tmp
     assert codes(tmp_path / "d", clean.records, clean.images) == (["TD507"] if dual else [])
 
 
+@pytest.mark.slow
 def test_a_clean_dataset_of_several_cases_and_a_split_has_no_issue(tmp_path):
     records, images = [], {}
     for number in range(6):
@@ -217,6 +219,7 @@ def test_what_is_said_of_a_case_with_each_of_its_images_is_one_issue(tmp_path):
 # ---------------------------------------------------------------- any record
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], max_examples=60)
 @given(record=image_records())
 def test_a_rule_of_records_raises_nothing_on_any_valid_record(record):

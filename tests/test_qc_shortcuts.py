@@ -29,6 +29,8 @@ from thyrodata.qc.association import Units, cramers_v, model_auc
 from thyrodata.schema.record import ImageRecord, ImageRef, Label
 from thyrodata.schema.vocab import GroupKind, Malignancy, Modality
 
+pytestmark = pytest.mark.slow  # together they take as long as hundreds of others
+
 FEW = Resampling(resamples=200)
 
 

@@ -203,6 +203,7 @@ def test_lines_close_below_one_another_are_read_apart():
     assert read == [text.replace(" ", "") for text in wanted]
 
 
+@pytest.mark.slow
 def test_reading_is_the_same_twice_and_in_16_bits():
     pixels = phantom(PhantomSpec(seed=3, burned_in_text="TIRADS 4C")).pixels
     assert read_texts(pixels) == read_texts(pixels.copy())

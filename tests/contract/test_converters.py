@@ -352,9 +352,8 @@ def counts(records):
     }
 
 
-@pytest.mark.parametrize(
-    "percent", [0, *(pytest.param(share, marks=pytest.mark.slow) for share in (30, 60, 90))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("percent", [0, 30, 60, 90])
 def test_cut_files_are_caught(whole, copy, tmp_path, percent):
     unended = getattr(fixture_of(whole.converter.name), "UNENDED", ())
     check_cut_files_are_caught(whole, copy, tmp_path / "out", percent, unended)
