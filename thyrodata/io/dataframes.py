@@ -7,9 +7,11 @@ every process.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
-from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # `--help` imports this module
+    from collections.abc import Sequence
+    from types import ModuleType
 
 __all__ = ["no_series_come", "put_pandas_off"]
 
@@ -44,10 +46,10 @@ def put_pandas_off() -> None:
         sys.meta_path.remove(hidden)
 
 
-class _NoPandas(MetaPathFinder):
-    """Finds that there is no pandas."""
+class _NoPandas:
+    """A finder of modules that finds that there is no pandas."""
 
-    def find_spec(self, name: str, *_: Sequence[str] | ModuleType | None) -> None:
+    def find_spec(self, fullname: str, *_: Sequence[str] | ModuleType | None) -> None:
         """Refuse pandas, and leave any other module to others."""
-        if name == "pandas":
-            raise ModuleNotFoundError("pandas is put off", name=name)
+        if fullname == "pandas":
+            raise ModuleNotFoundError("pandas is put off", name=fullname)
