@@ -198,7 +198,8 @@ def _print_audit(found: Audit) -> None:
     lines(
         [
             f"leaks: {len(found.leaks)}",
-            f"other readable text is in {found.pictures_with_text} of {found.pictures_read} pictures read",
+            f"OCR read something else in {found.pictures_with_text} of {found.pictures_read} pictures, "
+            "were it a letter or two of tissue",
             f"note: {found.scope}",
         ]
     )
