@@ -198,8 +198,7 @@ def _print_audit(found: Audit) -> None:
     lines(
         [
             f"leaks: {len(found.leaks)}",
-            f"OCR read something else in {found.pictures_with_text} of {found.pictures_read} pictures, "
-            "were it a letter or two of tissue",
+            f"OCR read more, if only speckle, in {found.pictures_with_text} of {found.pictures_read} pictures",
             f"note: {found.scope}",
         ]
     )
