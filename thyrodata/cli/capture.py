@@ -198,7 +198,7 @@ def _print_audit(found: Audit) -> None:
     lines(
         [
             f"leaks: {len(found.leaks)}",
-            f"OCR read more, if only speckle, in {found.pictures_with_text} of {found.pictures_read} pictures",
+            f"OCR read more, if only noise, in {found.pictures_with_text} of {found.pictures_read} pictures",
             f"note: {found.scope}",
         ]
     )
