@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -344,6 +345,24 @@ def test_damaged_checksums_are_not_built_upon(copied):
     with pytest.raises(DatasetError):
         add(copied, "new.txt")
     assert contents(copied) == before
+
+
+def test_ctrl_c_while_files_take_their_places_waits_until_their_checksums_have(copied, monkeypatch):
+    dataset = Dataset(copied)
+    rename = thyrodata.dataset.rename
+    moved = []
+
+    def pressed(source, target):
+        signal.raise_signal(signal.SIGINT)
+        rename(source, target)
+        moved.append(target.name)
+
+    monkeypatch.setattr("thyrodata.dataset.rename", pressed)
+    with pytest.raises(KeyboardInterrupt), dataset.adding() as folder:  # noqa: PT012 -- it is the block's end
+        (folder / "one.txt").write_text("1")
+        (folder / "two.txt").write_text("2")
+    assert moved == ["one.txt", "two.txt", SUMS]
+    assert dataset.verify() == ()
 
 
 @pytest.mark.parametrize("path", [MANIFEST, RECORDS_FILE, SUMS, HISTORY, "images/1_1.jpg", "images/new.jpg"])

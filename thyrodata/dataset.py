@@ -19,6 +19,7 @@ from thyrodata import __version__
 from thyrodata.errors import DatasetError, OutputError, SchemaError
 from thyrodata.io.files import rename, write_file, writing
 from thyrodata.io.hashes import SUMS, format_sums, hash_file, list_files, read_sums
+from thyrodata.io.interrupts import interrupts_held
 from thyrodata.io.journal import append
 from thyrodata.io.parquet import read_table, stream_as, stream_records
 from thyrodata.schema.manifest import Manifest
@@ -294,7 +295,7 @@ class Dataset:
             sums = read_sums(self.path / SUMS)
             sums.update({path: hash_file(staging / path) for path in added})
             write_file(staging / SUMS, format_sums(sums))
-            with writing(self.path):
+            with writing(self.path), interrupts_held():
                 # What may fail comes before the first file takes its place.
                 for path in added:
                     (home / path).parent.mkdir(parents=True, exist_ok=True)

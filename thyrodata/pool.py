@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -16,6 +15,7 @@ from typing import Any, TypeVar
 
 from thyrodata.errors import ThyrodataError
 from thyrodata.io.dataframes import no_series_come
+from thyrodata.io.interrupts import interrupts_held
 
 __all__ = ["mapped"]
 
@@ -55,7 +55,7 @@ def mapped(
     finally:
         stopped.set()
         # A second Ctrl-C while threads are joined would leave a process that waits for its workers for ever.
-        with _interrupts_held():
+        with interrupts_held():
             pool.shutdown(wait=True, cancel_futures=True)
 
 
@@ -86,35 +86,13 @@ def _wait_for_parent() -> None:
     os._exit(1)
 
 
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back, which a terminal sends to every process of the group, until the block ends.
-
-    A worker begun inside the block inherits the mask and never sees it. For the main process the mask is not
-    enough: a thread of a library may take the signal.
-    """
-    if threading.current_thread() is not threading.main_thread():  # Python would not interrupt it
-        yield
-        return
-    came: list[int] = []
-    handler = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        signal.signal(signal.SIGINT, handler)
-    if came:
-        signal.raise_signal(signal.SIGINT)
-
-
 def _in_order(
     pool: Executor, work: Callable[..., ResultT], tasks: Iterable[tuple[Any, ...]], ahead: int
 ) -> Iterator[ResultT]:
     """Yield results in the order of the tasks, with a bounded number of them under way."""
     pending: deque[Future[ResultT]] = deque()
     for task in tasks:
-        with _interrupts_held():
+        with interrupts_held():
             pending.append(pool.submit(work, *task))
         if len(pending) >= ahead:
             yield pending.popleft().result()

@@ -18,6 +18,7 @@ from thyrodata.engine import Progress
 from thyrodata.errors import InterruptedRunError, UsageError
 from thyrodata.io.extras import require_extra
 from thyrodata.io.files import write_file
+from thyrodata.io.interrupts import interrupts_held
 from thyrodata.io.parquettable import table_bytes
 from thyrodata.qc.rule import Issue, Reads, Rule, Severity
 from thyrodata.qc.run import Checked, check_dataset
@@ -142,12 +143,14 @@ def run_qc(
         written=write,
     )
     if write:
-        with data.adding() as folder:
-            (folder / ISSUES).parent.mkdir()
-            write_file(folder / ISSUES, _table(checked.issues))
-            text = json.dumps(report.account(), indent=2, ensure_ascii=False) + "\n"
-            write_file(folder / ACCOUNT, text.encode())
-        data.note("qc run")
+        # Who sees nothing happen presses Ctrl-C again: what was found is kept all the same.
+        with interrupts_held():
+            with data.adding() as folder:
+                (folder / ISSUES).parent.mkdir()
+                write_file(folder / ISSUES, _table(checked.issues))
+                text = json.dumps(report.account(), indent=2, ensure_ascii=False) + "\n"
+                write_file(folder / ACCOUNT, text.encode())
+            data.note("qc run")
     if not checked.complete:
         done = checked.images - checked.images_not_reached
         raise InterruptedRunError(
