@@ -15,11 +15,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -80,15 +77,9 @@ def capture(raw: Path, out: Path) -> None:
 
 def unguarded(raw: Path, out: Path) -> None:
     """The same without a look for text, and in one process, in which it can be left out."""
+    from tests.captures import InProcess  # noqa: PLC0415
     from thyrodata.capture.text import Hidden  # noqa: PLC0415
     from thyrodata.collection import making, run  # noqa: PLC0415
-
-    class InProcess(nullcontext[Any]):
-        def __init__(self, *_: object) -> None:
-            super().__init__(self)
-
-        def results(self, work: Callable[..., Any], tasks: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
-            return (work(*task) for task in tasks)
 
     making.hide = lambda *_: Hidden(boxes=(), clean=True)
     run.Sandbox = InProcess

@@ -6,8 +6,7 @@ A guard that nothing would miss guards nothing. Workers run in this process, so 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.captures import InProcess
 from tests.dicoms import EXPLICIT, Region, write_dicom
 from tests.midib import Shot, write_midib
 from thyrodata.capture import audit as audits
@@ -34,16 +34,6 @@ SHOTS = (
     Shot(name="text in the picture", syntax=EXPLICIT, text="picture"),
     Shot(name="typed", syntax=EXPLICIT, frames=12, text="typed"),
 )
-
-
-class InProcess(nullcontext):
-    """Works here, where guards can be switched off."""
-
-    def __init__(self, *_: object) -> None:
-        super().__init__(self)
-
-    def results(self, work: Any, tasks: Any) -> Iterator[Any]:
-        return (work(*task) for task in tasks)
 
 
 @pytest.fixture(scope="module")

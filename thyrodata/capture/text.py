@@ -66,7 +66,7 @@ RIM = 4
 """Pixels around a box that stand for what it hides, when the picture is looked at again."""
 
 
-_Asked: TypeAlias = tuple[Callable[..., tuple[PixelBox, ...]], Sequence[NDArray[np.unsignedinteger[Any]]]]
+_Asked: TypeAlias = tuple[Callable[..., tuple[PixelBox, ...]], Sequence[NDArray[np.uint8]]]
 """A way to look, and the pictures that are looked at so."""
 
 
@@ -112,29 +112,26 @@ class TextDetector:
                 views.append((shown, scale))
         return _found(views, [shown], again=again)
 
-    def find_together(
-        self, *pictures: NDArray[np.unsignedinteger[Any]], again: bool = False
-    ) -> tuple[PixelBox, ...]:
+    def find_together(self, *pictures: NDArray[np.uint8], again: bool = False) -> tuple[PixelBox, ...]:
         """Return the boxes of what may be text in any picture of a clip that moves, as `find` does.
 
         They are not enlarged, which takes most of the time, and their strokes of one kind are one view: what
         is small or faint and stands still is seen by `find_in_strokes`, without tissue below it.
 
         Args:
-            pictures: As for `find`, of one size.
+            pictures: (height, width) or (height, width, 3) RGB, of one size.
             again: As for `find`.
 
         Raises:
             CaseError: A network fails.
             MissingExtraError: The extra ``ocr`` is not installed.
         """
-        shown = [in_eight_bits(picture) for picture in pictures]
-        views = list(shown)
+        views = list(pictures)
         if not again:
-            none = np.zeros(shown[0].shape[:2], np.uint8)
-            kinds = zip_longest(*map(all_strokes, shown), fillvalue=none)
+            none = np.zeros(pictures[0].shape[:2], np.uint8)
+            kinds = zip_longest(*map(all_strokes, pictures), fillvalue=none)
             views += [_brightened(np.maximum.reduce(kind)) for kind in kinds]
-        return _found([(view, 1.0) for view in views], shown, again=again)
+        return _found([(view, 1.0) for view in views], pictures, again=again)
 
     def find_in_strokes(self, strokes: NDArray[np.uint8], *, again: bool = False) -> tuple[PixelBox, ...]:
         """Return the boxes of what may be text, as `find` does, in strokes without tissue below them.
@@ -182,7 +179,7 @@ def blank(
 
 def hide(
     detector: TextDetector,
-    pictures: Sequence[NDArray[np.unsignedinteger[Any]]],
+    pictures: Sequence[NDArray[np.uint8]],
     strokes: Sequence[NDArray[np.uint8]] = (),
 ) -> Hidden:
     """Find what to blank in all of some pictures, so that another look at what is left finds nothing.
@@ -231,8 +228,8 @@ def _cover(boxes: Iterable[PixelBox], shape: tuple[int, ...]) -> NDArray[np.bool
 
 
 def _smoothed_over(
-    picture: NDArray[np.unsignedinteger[Any]], boxes: Iterable[PixelBox], hidden: NDArray[np.bool_]
-) -> NDArray[np.unsignedinteger[Any]]:
+    picture: NDArray[np.uint8], boxes: Iterable[PixelBox], hidden: NDArray[np.bool_]
+) -> NDArray[np.uint8]:
     """Return a copy with the boxes filled with the mean of what borders on them.
 
     Blanked boxes would be seen as dark strokes, or as letters where they lie side by side.
